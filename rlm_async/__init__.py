@@ -1,0 +1,1 @@
+"""rlm-async: recursive language models on one event loop."""

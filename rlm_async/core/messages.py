@@ -1,0 +1,57 @@
+"""What goes to a model and what comes back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from rlm_async.core.usage import NOTHING, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a conversation."""
+
+    role: Literal["system", "user", "assistant"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in which run a request comes from: a gate admits deepest first, then oldest, runs in turn."""
+
+    run: str = ""
+    node: int = 0
+    depth: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One completion to be made. `schema` is a JSON Schema as canonical JSON text; None is free text."""
+
+    model: str
+    messages: tuple[Message, ...]
+    max_tokens: int | None = None
+    """Completion tokens at most; None leaves it to the model's own maximum."""
+    temperature: float | None = None
+    schema: str | None = None
+    sample: int = 0
+    """Which of several wanted samples of the same request this is."""
+    place: Place = field(default=Place(), compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """A model's reply. `waited` and `seconds` are times in seconds: in the queue, and of the call itself."""
+
+    text: str
+    usage: Usage = NOTHING
+    model: str = ""
+    """The model that really answered, where the provider says so."""
+    finish: str = "stop"
+    """`stop`, or `length` where the reply was cut at `max_tokens`."""
+    waited: float = 0.0
+    seconds: float = 0.0
+    attempts: int = 1
+    cached: bool = False
+    """Answered from our own cache: nothing was asked."""

@@ -1,0 +1,148 @@
+"""What can be swapped: protocols of one to three methods, and nothing that implements them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from rlm_async.core.answer import Result
+from rlm_async.core.budget import Budget
+from rlm_async.core.context import Context
+from rlm_async.core.data import Data
+from rlm_async.core.events import Event
+from rlm_async.core.messages import Completion, Request
+from rlm_async.core.query import Query, Reply, SubQuery
+from rlm_async.core.transcript import Output
+from rlm_async.core.usage import Limits, ModelInfo
+
+
+class Model(Protocol):
+    """Turns a request into a completion, or raises a ModelError. A ring around a model is a model."""
+
+    async def __call__(self, request: Request, budget: Budget) -> Completion:
+        """Answer `request`, spending from `budget`."""
+        ...
+
+
+class Catalogue(Protocol):
+    """What is known of the models by name; asks nobody, never fails: unknown is None."""
+
+    def __call__(self, model: str) -> ModelInfo:
+        """The window, price and kind of `model`."""
+        ...
+
+
+class Host(Protocol):
+    """What code in a sandbox may ask of its host. Everything in and out is plain data."""
+
+    @property
+    def tools(self) -> Mapping[str, str]:
+        """Names of the functions the caller lends to the code, each with its signature and one line."""
+        ...
+
+    async def spawn(self, queries: Sequence[SubQuery]) -> list[Reply]:
+        """Answer sub-queries concurrently, in order. A failed one is a Reply with an error, never a raise."""
+        ...
+
+    async def tool(self, name: str, arguments: Sequence[Data], named: Mapping[str, Data]) -> Reply:
+        """Call a tool on the host."""
+        ...
+
+    def budget(self) -> Mapping[str, float | None]:
+        """What is left to this node: calls, tokens, usd, seconds, depth; None is no limit."""
+        ...
+
+
+class Sandbox(Protocol):
+    """A session in which code runs and variables live on between runs."""
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The walls that stand around it, outermost last."""
+        ...
+
+    async def run(self, code: str) -> Output:
+        """Run one cell. Failing code is an Output; a broken sandbox raises SandboxError."""
+        ...
+
+    async def variables(self) -> Mapping[str, str]:
+        """Names that the code has bound, each with its clipped `repr`."""
+        ...
+
+
+class SandboxFactory(Protocol):
+    """Opens sandboxes; may keep warm workers between them."""
+
+    def open(self, context: Context, host: Host) -> AbstractAsyncContextManager[Sandbox]:
+        """A session over `context`, whose code may ask `host`. Leaving it leaves no process behind."""
+        ...
+
+
+class Frame(Protocol):
+    """A node being answered, as its strategy sees it: ask the model, run code, nothing else.
+
+    Every method may raise BudgetExceeded once a limit is hit; `last=True` spends the part kept back for
+    one last turn, and is the only way left to answer then.
+    """
+
+    @property
+    def query(self) -> Query:
+        """The question at hand."""
+        ...
+
+    @property
+    def depth(self) -> int:
+        """How deep this node is; the root is 0."""
+        ...
+
+    @property
+    def limits(self) -> Limits:
+        """The run's limits; `limits.depth - depth` levels are left below."""
+        ...
+
+    @property
+    def sub_model(self) -> str:
+        """The model that answers sub-queries."""
+        ...
+
+    @property
+    def tools(self) -> Mapping[str, str]:
+        """As `Host.tools`."""
+        ...
+
+    def info(self, model: str) -> ModelInfo:
+        """What is known of a model."""
+        ...
+
+    def left(self) -> Mapping[str, float | None]:
+        """As `Host.budget`."""
+        ...
+
+    def chose(self, strategy: str, reason: str) -> None:
+        """Tell the trace how this node is going to be answered, and why."""
+        ...
+
+    async def ask(self, request: Request, *, last: bool = False) -> Completion:
+        """One completion."""
+        ...
+
+    async def run(self, code: str) -> Output:
+        """Run code in this node's sandbox, opened at the first call."""
+        ...
+
+
+class Strategy(Protocol):
+    """How one query is answered."""
+
+    async def answer(self, frame: Frame) -> Result:
+        """The result of `frame.query`; raises Unanswered or whatever stood in the way."""
+        ...
+
+
+class Sink(Protocol):
+    """Takes events as they happen; must not block and must not raise."""
+
+    def __call__(self, event: Event) -> None:
+        """Take one event."""
+        ...
