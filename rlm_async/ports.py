@@ -111,6 +111,11 @@ class Frame(Protocol):
         """As `Host.tools`."""
         ...
 
+    @property
+    def last_tokens(self) -> int:
+        """Prompt and completion tokens kept back for the one request with `last=True`."""
+        ...
+
     def info(self, model: str) -> ModelInfo:
         """What is known of a model."""
         ...
@@ -137,6 +142,24 @@ class Strategy(Protocol):
 
     async def answer(self, frame: Frame) -> Result:
         """The result of `frame.query`; raises Unanswered or whatever stood in the way."""
+        ...
+
+
+class Tool(Protocol):
+    """A function of the caller's that model-written code may call, run on the host."""
+
+    @property
+    def name(self) -> str:
+        """The name that the code calls it by."""
+        ...
+
+    @property
+    def line(self) -> str:
+        """Its signature and what it does, in one line for the prompt."""
+        ...
+
+    async def __call__(self, *arguments: Data, **named: Data) -> Data:
+        """Run it; any exception becomes an error in the code that called."""
         ...
 
 

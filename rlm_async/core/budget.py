@@ -2,7 +2,7 @@
 
 A budget is asked *before* anything is spent and told the truth after. Asking holds the upper bound in
 the whole chain up to the root in one synchronous step, so concurrent siblings cannot both take the
-last cent: at every instant and in every scope ``spent + held <= limit`` (as long as what was settled
+last cent: at every instant and in every scope ``spent + held + kept <= limit`` (as long as what was settled
 kept to what was reserved, which the caller's `max_tokens` sees to).
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from rlm_async.core.usage import NANO, Limits, Usage
 from rlm_async.errors import BudgetExceeded, ConfigError
@@ -48,6 +48,25 @@ class Reservation:
         self.actual = actual
 
 
+class Keep:
+    """A part kept back from ordinary spending, until it is released to be spent for good."""
+
+    __slots__ = ("_chain", "estimate")
+
+    def __init__(self, estimate: Usage, chain: list[Budget]) -> None:
+        """Keep `estimate` back in all of `chain`."""
+        self.estimate = estimate
+        self._chain = chain
+        for scope in chain:
+            scope.kept.add(estimate)
+
+    def release(self) -> None:
+        """Give the part free; again is harmless."""
+        for scope in self._chain:
+            scope.kept.add(self.estimate, -1)
+        self._chain = []
+
+
 class Budget:
     """Spending of one scope and of everything below it."""
 
@@ -58,6 +77,9 @@ class Budget:
         self.parent = parent
         self.spent = Amount()
         self.held = Amount()
+        """Promised to calls in flight: comes free when they settle."""
+        self.kept = Amount()
+        """Kept back for last turns: comes free only when a node ends, so nobody waits for it."""
         self.usage = Usage()
         self._ceilings = _ceilings(limits)
 
@@ -66,17 +88,14 @@ class Budget:
 
         A grant is a ceiling, not a hold: it is cut to what this scope has left now.
         """
-        known = {field.name for field in fields(Limits)}
-        if unknown := set(grant) - known:
+        if unknown := set(grant) - set(RESOURCES):
             raise ConfigError(f"a budget has no {', '.join(sorted(unknown))}; it has {', '.join(RESOURCES)}")
-        left = self.left()
-        ceilings = {
-            name: min(asked, left[name]) if left.get(name) is not None else asked  # type: ignore[type-var]
-            for name, asked in grant.items()
-            if asked is not None
-        }
-        own = {name: ceilings.get(name) for name in RESOURCES}
-        return Budget(name, Limits(**own), self)  # type: ignore[arg-type]
+        ceilings: dict[str, float | None] = dict.fromkeys(RESOURCES)
+        left = self.left() if grant else ceilings
+        for resource, asked in grant.items():
+            lefts = [amount for amount in (asked, left[resource]) if amount is not None]
+            ceilings[resource] = min(lefts) if lefts else None
+        return Budget(name, Limits(**ceilings), self)  # type: ignore[arg-type]
 
     @property
     def root(self) -> Budget:
@@ -102,6 +121,11 @@ class Budget:
                 if reservation.actual is not None:
                     scope.spent.add(reservation.actual)
                     scope.usage += reservation.actual
+
+    def keep(self, estimate: Usage) -> Keep:
+        """Keep `estimate` back in the whole chain; raises BudgetExceeded where it does not fit."""
+        self.check(estimate)
+        return Keep(estimate, list(self._chain()))
 
     def check(self, estimate: Usage) -> None:
         """Raise what `reserve` would raise."""
@@ -143,7 +167,7 @@ class Budget:
         ceiling = self._ceilings[resource]
         if ceiling is None:
             return None
-        return ceiling - int(getattr(self.spent, resource)) - int(getattr(self.held, resource))
+        return ceiling - sum(int(getattr(column, resource)) for column in (self.spent, self.held, self.kept))
 
 
 def _ceilings(limits: Limits) -> dict[str, int | None]:

@@ -99,6 +99,11 @@ class Graph:
         node.story.append(node.state)
         node.state = state
 
+    def forget(self, node: Node) -> None:
+        """Share this node with nobody from now on: it is being cancelled."""
+        if self._by_key.get(node.key) is node:
+            del self._by_key[node.key]
+
     @property
     def root(self) -> Node:
         """The node of the run's own query."""

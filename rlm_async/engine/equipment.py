@@ -1,0 +1,29 @@
+"""What a run is given: the implementations that the composition root has picked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from rlm_async.core.usage import Limits
+from rlm_async.engine.recorder import Clock
+from rlm_async.ports import Catalogue, Model, SandboxFactory, Sink, Strategy, Tool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Equipment:
+    """Ports and settings, fixed for the length of a run."""
+
+    model: Model
+    """Answers requests for any of `models`, by `Request.model`."""
+    info: Catalogue
+    sandboxes: SandboxFactory
+    strategies: Mapping[str, Strategy]
+    sub_model: str
+    models: frozenset[str]
+    """The names that sub-queries may ask for."""
+    clock: Clock
+    """Seconds from any beginning; the event loop's own."""
+    limits: Limits = field(default_factory=Limits)
+    tools: Mapping[str, Tool] = field(default_factory=dict)
+    sinks: Sequence[Sink] = ()

@@ -1,0 +1,39 @@
+"""The trace of a run as it is written: stamps each fact with the run's clock and hands it to the sinks."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+
+from rlm_async.core.events import Event
+from rlm_async.ports import Sink
+
+Clock = Callable[[], float]
+
+log = logging.getLogger(__name__)
+
+
+class Recorder:
+    """Collects the events of one run, in order."""
+
+    def __init__(self, clock: Clock, sinks: Sequence[Sink]) -> None:
+        """Start the run's clock now; `clock` gives seconds from any beginning."""
+        self._clock = clock
+        self._began = clock()
+        self._sinks = list(sinks)
+        self.events: list[Event] = []
+
+    @property
+    def now(self) -> float:
+        """Seconds since the run began."""
+        return self._clock() - self._began
+
+    def __call__(self, event: Event) -> None:
+        """Write one event down."""
+        self.events.append(event)
+        for sink in tuple(self._sinks):
+            try:
+                sink(event)
+            except Exception:  # a boundary: a broken view must not take the run with it
+                log.exception("a sink failed and is switched off for this run: %r", sink)
+                self._sinks.remove(sink)
