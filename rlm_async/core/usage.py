@@ -69,6 +69,8 @@ class ModelInfo:
     """Prompt and completion tokens that fit one call."""
     max_output: int | None = None
     price: Price | None = None
+    concurrency: int | None = None
+    """Requests in flight at once, where a gate caps them: prompts tell it."""
     weak: bool = False
     """Too small to write a working root program: `auto` answers with `guided`."""
     note: str = ""
