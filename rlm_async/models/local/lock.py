@@ -65,14 +65,17 @@ class Lock:
 
 
 def is_taken(path: Path) -> bool:
-    """Whether some live process holds the lock."""
-    if not path.exists():
+    """Whether some live process holds the lock. Two that ask at once do not see each other."""
+    if fcntl is None or not path.exists():
         return False
-    probe = Lock(path)
-    if probe.take_nowait():
-        probe.release()
-        return False
-    return True
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 @contextmanager
