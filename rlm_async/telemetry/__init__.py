@@ -1,0 +1,1 @@
+"""Views of a run's events for the tools that people already run: OpenTelemetry spans."""
