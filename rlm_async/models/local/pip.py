@@ -9,6 +9,9 @@ from pathlib import Path
 
 from rlm_async.errors import ConfigError
 
+DEBIAN = Path("/usr/share/python-wheels")
+"""Where Debian keeps the wheels that Python bundles."""
+
 
 def command() -> list[str]:
     """The command that runs a pip: the environment's, the one Python bundles, or one on the path.
@@ -32,7 +35,7 @@ def bundled() -> Path | None:
     """The pip wheel that comes with Python, where the distribution left it in."""
     spec = importlib.util.find_spec("ensurepip")
     folders = [Path(place) / "_bundled" for place in (spec.submodule_search_locations or ())] if spec else []
-    folders.append(Path("/usr/share/python-wheels"))  # where Debian keeps it
+    folders.append(DEBIAN)
     for folder in folders:
         for wheel in sorted(folder.glob("pip-*.whl"), reverse=True):
             return wheel
