@@ -1,0 +1,16 @@
+"""The strategies that come with the package, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rlm_async.ports import Strategy
+from rlm_async.strategies.auto import Auto
+from rlm_async.strategies.direct import Direct
+from rlm_async.strategies.repl import Repl
+
+
+def strategies() -> Mapping[str, Strategy]:
+    """`auto`, `direct` and `repl`; those of plugins are added by whoever composes a run."""
+    named: dict[str, Strategy] = {"direct": Direct(), "repl": Repl()}
+    return {"auto": Auto(named), **named}
