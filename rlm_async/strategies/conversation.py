@@ -19,9 +19,6 @@ SCOPE = "this node"
 FEW_TURNS = 2
 """From here on every message says that it is time to answer."""
 
-OUTPUT_SHARE = 4
-"""One turn's output may fill this part of a small window at most."""
-
 ROOM_TOKENS = 512
 """With less of its window left than this, a model can write nothing useful: time for the last turn."""
 
@@ -103,7 +100,7 @@ class Conversation:
             self._tell(NO_CODE)
             return
         self.broken = self.broken + 1 if failed(done[-1]) else 0
-        seen = outputs(done, self._output_characters())
+        seen = outputs(done, Facts.of(self.frame).output_characters)
         self._tell(f"{INVENTED}\n\n{seen}" if parsed.invented else seen)
 
     def refused(self, reason: str) -> None:
@@ -118,8 +115,3 @@ class Conversation:
         if left <= FEW_TURNS:
             line += " Answer now, from what you have."
         self.messages.append(Message("user", f"{text}\n\n{line}"))
-
-    def _output_characters(self) -> int:
-        window = self.frame.info(self.frame.query.model).window
-        limit = self.frame.limits.output_characters
-        return limit if window is None else min(limit, window * 3 // OUTPUT_SHARE)

@@ -35,7 +35,8 @@ def _one(output: Output, share: int, number: int) -> str:
     cut = whole > share
     lines = [f"Output{of}" + (f" ({whole:,} characters, cut):" if cut else ":")]
     if output.stdout.strip():
-        lines.append(excerpt(output.stdout.rstrip("\n"), share, whole))
+        shown = output.stdout.rstrip("\n")
+        lines.append(excerpt(shown, share, whole - len(output.stdout) + len(shown)))
     elif output.error is None:
         lines.append("(nothing was printed)")
     if output.error is not None:

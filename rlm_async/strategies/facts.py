@@ -20,6 +20,9 @@ On OOLONG a direct GPT-5 falls from 92 at 8K tokens over 77 at 16K to 49 at 32K 
 same model as an RLM scores 56 (Zhang, Kraska and Khattab, arXiv 2512.24601): the lines cross above 16K.
 """
 
+OUTPUT_SHARE = 4
+"""One turn's output may fill this part of the window at most."""
+
 WEAK_ROT_TOKENS = 500
 """The same for a small model: it extracts a fact from 280 words about always (design: local-model)."""
 
@@ -46,6 +49,13 @@ class Facts:
             limits=frame.limits,
             tools=frame.tools,
         )
+
+    @property
+    def output_characters(self) -> int:
+        """Of one turn's output that the model is shown: the limit, or less where its window is small."""
+        window = self.model.window
+        limit = self.limits.output_characters
+        return limit if window is None else min(limit, window * TOKEN_CHARACTERS // OUTPUT_SHARE)
 
     @property
     def capacity(self) -> int | None:

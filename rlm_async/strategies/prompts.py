@@ -10,7 +10,6 @@ from collections.abc import Mapping
 
 from rlm_async.core.description import describe
 from rlm_async.core.query import Query
-from rlm_async.core.usage import Limits
 from rlm_async.strategies.examples import examples
 from rlm_async.strategies.excerpt import excerpt
 from rlm_async.strategies.facts import Facts, budget_line, price_line
@@ -37,7 +36,7 @@ _LOOPS = "A plain `for` loop of calls that do not depend on each other is as fas
 
 def system_prompt(facts: Facts) -> str:
     """Rules, names and facts that hold for the whole life of a node."""
-    parts = [_task(facts), _protocol(facts.limits), _names(facts), _sub_queries(facts), _answering(), _manner(facts)]
+    parts = [_task(facts), _protocol(facts), _names(facts), _sub_queries(facts), _answering(), _manner(facts)]
     if facts.model.weak:
         parts.append("## Examples\n" + examples(facts.levels))
     return "\n\n".join(parts)
@@ -74,14 +73,14 @@ def _task(facts: Facts) -> str:
     )
 
 
-def _protocol(limits: Limits) -> str:
+def _protocol(facts: Facts) -> str:
     return f"""## How to reply
 Put Python into a fenced block tagged `repl`:
 ```repl
 print(peek(500))
 ```
 - All blocks of a reply run in order. Variables, functions and imports stay for later replies.
-- You see what is printed and the value of a block's last expression: up to {limits.output_characters:,} \
+- You see what is printed and the value of a block's last expression: up to {facts.output_characters:,} \
 characters a reply, the rest cut from the middle. Print what you need to know, never the whole input.
 - Code alone counts. Do not write what it will print: output that you write yourself is ignored.
 - After an error the variables set before it are kept: mend the line and go on.
