@@ -1,0 +1,156 @@
+"""One cell on its way: listens to the worker, answers what it may ask, and stops it at its limits."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+
+import anyio
+import anyio.abc
+import msgspec
+
+from rlm_async.core.context import Context
+from rlm_async.core.query import Reply
+from rlm_async.ports import Host
+from rlm_async.sandbox import wire
+from rlm_async.sandbox.connection import Connection
+from rlm_async.sandbox.errands import Errands
+from rlm_async.sandbox.limits import CellLimits
+from rlm_async.sandbox.process import Process
+from rlm_async.sandbox.wire import Cancel, Left, Query, Result, Tool, Violation
+
+_AGAIN_SECONDS = 0.05
+_LEAST_SECONDS = 0.005
+_STARVED = 20
+"""A stopped worker that gets no processor is waited for this many times its grace."""
+
+
+class Cell:
+    """The host's half of one run of code."""
+
+    def __init__(
+        self, process: Process, connection: Connection, limits: CellLimits, host: Host, context: Context
+    ) -> None:
+        self._process = process
+        self._connection = connection
+        self._limits = limits
+        self._host = host
+        self._errands = Errands(host, context)
+        self._open: dict[int, anyio.CancelScope] = {}
+        self._last = 0
+        self._received = connection.received
+        self._began = time.monotonic()
+        self._cpu = process.cpu_seconds()
+        self._used = 0.0
+        self._busy = 0.0
+        self._since = self._began
+        self.calls = 0
+        self.stopped = ""
+        """Why the host has stopped it; empty if it has not."""
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Processor time so far; what was seen last where the worker has gone."""
+        self._used = max(self._used, self._process.cpu_seconds() - self._cpu)
+        return self._used
+
+    @property
+    def seconds(self) -> float:
+        """Time on the clock so far, waiting included."""
+        return time.monotonic() - self._began
+
+    async def converse(self, tasks: anyio.abc.TaskGroup, first: int) -> Result:
+        """Read until the result; `first` is the last ticket of the cell before. Raises Violation, SandboxCrashed."""
+        self._last = first
+        while True:
+            for message in await self._connection.receive():
+                if isinstance(message, Result):
+                    return message
+                self._heed(message, tasks)
+            if self._connection.received - self._received > self._limits.total_bytes:
+                self._halt(f"it sent more than {self._limits.total_bytes:,} bytes to the host")
+
+    @property
+    def last_ticket(self) -> int:
+        """The highest ticket seen."""
+        return self._last
+
+    async def watch(self) -> None:
+        """Stop the worker at its limits: politely, then for good."""
+        while not self.stopped:
+            left = min(self._limits.cpu_seconds - self.cpu_seconds, self._limits.wall_seconds - self._running())
+            if left <= 0:
+                over = self.cpu_seconds >= self._limits.cpu_seconds
+                self.stopped = (
+                    f"it used more than {self._limits.cpu_seconds:g} s of processor time"
+                    if over
+                    else f"it took more than {self._limits.wall_seconds:g} s"
+                )
+            else:
+                await anyio.sleep(max(left, _LEAST_SECONDS))
+        until = self.cpu_seconds + self._limits.grace_seconds
+        with anyio.move_on_after(_STARVED * self._limits.grace_seconds):
+            while self.cpu_seconds < until:
+                self._process.stop()
+                await anyio.sleep(_AGAIN_SECONDS)
+        self._process.kill()
+
+    def _halt(self, reason: str) -> None:
+        if not self.stopped:
+            self.stopped = reason
+            self._process.kill()
+
+    def _running(self) -> float:
+        """Seconds in which no call was open."""
+        if self._open:
+            return self._busy
+        return self._busy + time.monotonic() - self._since
+
+    def _heed(self, message: wire.Upward, tasks: anyio.abc.TaskGroup) -> None:
+        if isinstance(message, Cancel):
+            scope = self._open.get(message.id)
+            if scope is not None:
+                scope.cancel()
+            return
+        if not isinstance(message, Query | Tool | Left):
+            raise Violation(f"{type(message).__name__.lower()!r} in the middle of a cell")
+        if message.id <= self._last:
+            raise Violation("a ticket that was used before")
+        self._last = message.id
+        self.calls += 1
+        if self.calls > self._limits.calls:
+            self._too_many(message.id)
+        elif isinstance(message, Left):
+            self._connection.queue(wire.Amounts(id=message.id, amounts=dict(self._host.budget())))
+        else:
+            self._start(message, tasks)
+
+    def _too_many(self, ticket: int) -> None:
+        text = f"this cell has made {self._limits.calls:,} calls to the host: finish it and go on in another"
+        self._reply(ticket, Reply(error="BudgetExceeded", message=text, status="failed"))
+        if self.calls > 2 * self._limits.calls:
+            self._halt(f"it made more than {2 * self._limits.calls:,} calls to the host")
+
+    def _start(self, message: Query | Tool, tasks: anyio.abc.TaskGroup) -> None:
+        scope = anyio.CancelScope()
+        if not self._open:
+            self._busy = self._running()
+        self._open[message.id] = scope
+        tasks.start_soon(self._answer, message.id, scope, self._errands.work(message))
+
+    async def _answer(self, ticket: int, scope: anyio.CancelScope, work: Callable[[], Awaitable[Reply]]) -> None:
+        try:
+            with scope:
+                self._reply(ticket, await work())
+        finally:
+            del self._open[ticket]
+            if not self._open:
+                self._since = time.monotonic()
+
+    def _reply(self, ticket: int, reply: Reply) -> None:
+        told = wire.Reply(id=ticket, value=reply.value, error=reply.error, message=reply.message, status=reply.status)
+        try:
+            self._connection.queue(told)
+        except (TypeError, ValueError, OverflowError, msgspec.MsgspecError):
+            text = "the reply is no plain data that can be sent into the sandbox"
+            self._connection.queue(wire.Reply(id=ticket, error="ToolError", message=text, status="failed"))
