@@ -83,8 +83,8 @@ def tokens_at_most(text: str) -> int:
     Each UTF-8 byte is taken for a token (the limit of every byte-level vocabulary) except where tokens
     plainly hold more: letters of words, spaces before words, runs of spaces, Han characters. Twice the
     truth for English and code, up to three and a half times for Cyrillic, more for scripts on which the
-    tokenizers differ. Not a proof: text made to defeat it (short words of random letters) exceeds it. Reads all of `text`: about
-    5 ms for 100,000 characters.
+    tokenizers differ. Not a proof: text made to defeat it (short words of random letters) exceeds it. Reads all
+    of `text`: about 5 ms for 100,000 characters.
     """
     raw = text.encode("utf-8", "surrogatepass")
     lower = len(raw) - len(raw.translate(None, _LOWER))
