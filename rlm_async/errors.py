@@ -31,7 +31,12 @@ from typing import ClassVar
 
 
 class RLMError(Exception):
-    """Base of every error raised by this package."""
+    """Base of every error raised by this package.
+
+    `answer` is the failed `Answer` with its usage and trace, where a run had begun.
+    """
+
+    answer: object = None
 
 
 class ConfigError(RLMError):
@@ -72,9 +77,18 @@ class ModelError(RLMError):
 
 
 class ModelUnavailable(ModelError):
-    """A transport fault, a timeout or a 5xx: the same call may go through later."""
+    """A transport fault, a timeout or a 5xx: the same call may go through later.
+
+    `received` is how many completion tokens had come when a reply broke off or did not come in time, for
+    which the provider may bill; None where it cannot have worked on the call.
+    """
 
     retryable: ClassVar[bool] = True
+
+    def __init__(self, message: str, *, received: int | None = None) -> None:
+        """Carry what had come, in tokens."""
+        super().__init__(message)
+        self.received = received
 
 
 class RateLimited(ModelError):

@@ -37,6 +37,10 @@ class Request:
     schema: str | None = None
     sample: int = 0
     """Which of several wanted samples of the same request this is."""
+    fresh: bool = field(default=False, compare=False)
+    """True: never answered from a cache, and never kept in one."""
+    last: bool = field(default=False, compare=False)
+    """True: the one request of a node's last turn. What was kept back for it is free now; it waits behind nobody."""
     place: Place = field(default=Place(), compare=False)
 
 

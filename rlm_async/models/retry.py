@@ -1,0 +1,128 @@
+"""The ring that tries again: only what may go through later, with jitter, for a limited time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from random import Random
+
+import anyio
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
+
+from rlm_async.core.budget import Budget, Reservation
+from rlm_async.core.messages import Completion, Request
+from rlm_async.errors import BudgetExceeded, ModelError, RateLimited
+from rlm_async.models.bill import Bill
+from rlm_async.ports import Model
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long a failing call is tried again."""
+
+    attempts: int = 8
+    """Attempts in all."""
+    seconds: float = 180.0
+    """No attempt is begun later than this after the first failure; time in a gate's queue before it is free."""
+    shortest: float = 0.25
+    """Mean wait in seconds before the second attempt; doubled before each further one."""
+    longest: float = 20.0
+    """The longest wait in seconds that we choose ourselves."""
+
+
+class Retry:
+    """Repeats attempts that failed with a retryable error, with tenacity.
+
+    The wait is the provider's `retry_after` where it named one, else exponential; a random share is
+    added in both cases, so that calls which failed together do not come back together (Brooker,
+    "Exponential Backoff And Jitter", 2015). A wait that would end after the deadline is not begun: the
+    error is raised at once. Where the budget cannot pay a further attempt, the provider's error stands.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        patience: Patience,
+        chance: Random,
+        clock: Callable[[], float] = anyio.current_time,
+    ) -> None:
+        """Retry calls to `model`; `chance` gives the jitter."""
+        self._model = model
+        self._patience = patience
+        self._chance = chance
+        self._clock = clock
+
+    async def __call__(self, request: Request, budget: Budget) -> Completion:
+        """Answer `request` with as many attempts as it takes, within patience."""
+        course = _Course(self._patience, self._chance, self._clock)
+        retrying = AsyncRetrying(
+            sleep=anyio.sleep,
+            stop=course.over,
+            wait=course.pause,
+            retry=retry_if_exception(_is_retryable),
+            reraise=True,
+        )
+        completion = Completion(text="")
+        attempts = 0
+        try:
+            async for attempt in retrying:
+                with attempt, _held(budget, again=attempts > 0):
+                    attempts += 1
+                    completion = await self._model(request, budget)
+        except BudgetExceeded:
+            if course.error is None:
+                raise
+            raise _told(course.error, attempts) from None
+        except ModelError as error:
+            _told(error, attempts)
+            raise
+        elapsed = self._clock() - course.began
+        return replace(completion, attempts=attempts, waited=max(elapsed - completion.seconds, completion.waited))
+
+
+class _Course:
+    """The course of one call: when it began, what went wrong last, how long to wait now."""
+
+    def __init__(self, patience: Patience, chance: Random, clock: Callable[[], float]) -> None:
+        self._patience = patience
+        self._chance = chance
+        self._clock = clock
+        self.began = clock()
+        self.error: ModelError | None = None
+        self._failed_first: float | None = None
+
+    def pause(self, state: RetryCallState) -> float:
+        """Seconds until the next attempt."""
+        error = state.outcome.exception() if state.outcome else None
+        self.error = error if isinstance(error, ModelError) else None
+        if self._failed_first is None:
+            self._failed_first = self._clock()
+        jitter = self._chance.random()
+        if isinstance(error, RateLimited) and error.retry_after is not None:
+            return error.retry_after + jitter * min(1.0, 0.1 + 0.1 * error.retry_after)
+        mean = min(self._patience.shortest * 2.0 ** (state.attempt_number - 1), self._patience.longest)
+        return mean * (0.5 + jitter)
+
+    def over(self, state: RetryCallState) -> bool:
+        """Whether to give up rather than wait."""
+        late = self._clock() + state.upcoming_sleep - (self._failed_first or 0.0)
+        return state.attempt_number >= self._patience.attempts or late > self._patience.seconds
+
+
+def _told(error: ModelError, attempts: int) -> ModelError:
+    """The error, saying how often the call was tried."""
+    if attempts > 1:
+        error.args = (f"{error} (tried {attempts} times)", *error.args[1:])
+    return error
+
+
+def _is_retryable(error: BaseException) -> bool:
+    return isinstance(error, ModelError) and error.retryable
+
+
+def _held(budget: Budget, *, again: bool) -> AbstractContextManager[Reservation | None]:
+    """What a further attempt needs on top of the meter's hold: the cost of those that failed."""
+    if again and isinstance(budget, Bill):
+        return budget.reserve(budget.attempted)
+    return nullcontext()

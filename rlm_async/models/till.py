@@ -1,0 +1,209 @@
+"""The queue of calls that a budget cannot pay now but may be able to pay once others have settled.
+
+What makes this hard. A hold is an upper bound, mostly far above the true cost, so a refusal while
+siblings are in flight is often wrong: the money comes back. But waiting must never be for ever, and
+nobody may be overtaken for ever either. So:
+
+- A call waits only for calls that this till itself let through and that will end (`pending`), never for
+  other holds in the ledger: those may belong to a node that is itself waiting for this call.
+- Calls are let through in the order in which they came. One may pass another only where no scope that
+  the other waits for is in its own chain.
+- A place is given by whoever makes room, in the same step, not taken by the one who wakes up: a
+  newcomer cannot slip in between.
+- When nothing is in flight, the first in the queue is decided at once: let through or refused.
+- The call of a node's last turn is the exception to all order: what was kept back for it is its own.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager
+from weakref import WeakKeyDictionary
+
+import anyio
+
+from rlm_async.core.budget import RESOURCES, Amount, Budget, Reservation
+from rlm_async.core.usage import Usage
+from rlm_async.errors import BudgetExceeded
+from rlm_async.models.bill import Bill
+from rlm_async.models.tariff import Ask
+
+
+class _Waiter:
+    """One call at the till: not decided yet, let through (`size`), or refused (`refusal`)."""
+
+    __slots__ = ("ask", "bill", "decided", "hold", "refusal", "reservation", "size")
+
+    def __init__(self, bill: Bill, ask: Ask) -> None:
+        self.bill = bill
+        self.ask = ask
+        self.decided = anyio.Event()
+        self.hold = ExitStack()
+        self.reservation: Reservation | None = None
+        self.size = 0
+        self.refusal: BudgetExceeded | None = None
+
+
+class _Line:
+    """The calls of one run: those in flight, and those that wait."""
+
+    def __init__(self) -> None:
+        self.pending: dict[Bill, Usage] = {}
+        self.waiting: deque[_Waiter] = deque()
+        self._coming_back: dict[Budget, Amount] = {}
+        self._blocked: set[Budget] = set()
+
+    def join(self, waiter: _Waiter) -> None:
+        """Take a place at the end; decided at once where nobody waits for the same scopes.
+
+        The call of a last turn goes first: the part kept back for it has just been released to it.
+        """
+        if waiter.ask.last:
+            if self._lacking(waiter):
+                self.waiting.appendleft(waiter)
+            else:
+                waiter.decided.set()
+            return
+        self.waiting.append(waiter)
+        if self._blocked.isdisjoint(_chain(waiter.bill)):
+            self.advance()
+
+    def advance(self) -> None:
+        """Decide all that can be decided now, first come first served."""
+        passed: list[_Waiter] = []
+        self._blocked = set()
+        while self.waiting:
+            waiter = self.waiting.popleft()
+            lacking = self._blocked.intersection(_chain(waiter.bill)) or self._lacking(waiter)
+            if not lacking:
+                waiter.decided.set()
+                continue
+            passed.append(waiter)
+            self._blocked |= lacking
+            if waiter.bill.root in self._blocked:
+                break  # the run's own limit: everyone behind waits too
+        self.waiting.extendleft(reversed(passed))
+
+    def leave(self, waiter: _Waiter) -> None:
+        """End a call: give its hold back, charge what it cost, let others through."""
+        if waiter.reservation is not None:
+            waiter.reservation.settle(waiter.bill.attempted)
+            waiter.hold.close()
+            self._count(waiter.bill, self.pending.pop(waiter.bill), -1)
+        elif not waiter.decided.is_set():
+            self.waiting.remove(waiter)
+        self.advance()
+
+    def _lacking(self, waiter: _Waiter) -> set[Budget]:
+        """Let the waiter through or refuse it; or say which scopes it waits for."""
+        bill, ask = waiter.bill, waiter.ask
+        size: int | None = None
+        for least, most in ((ask.enough, ask.most), (ask.least, ask.enough)):
+            size = _largest(bill, ask, least, most)
+            if size is not None:
+                break
+            if lacking := self._worth_waiting(bill, ask.cost(least)):
+                return lacking
+        waiter.size = ask.least if size is None else size
+        cost = ask.cost(waiter.size)
+        try:
+            waiter.reservation = waiter.hold.enter_context(bill.reserve(cost))
+        except BudgetExceeded as refusal:
+            waiter.refusal = refusal
+        else:
+            self.pending[bill] = cost
+            self._count(bill, cost, 1)
+        return set()
+
+    def _worth_waiting(self, bill: Bill, cost: Usage) -> set[Budget]:
+        """The scopes that lack something for `cost`, where all of it may come back; else none.
+
+        Retries hold a little more than is counted here, for attempts that have failed: that will be
+        spent, and does not come back.
+        """
+        lacking: set[Budget] = set()
+        own = [self.pending[scope] for scope in _chain(bill) if isinstance(scope, Bill) and scope in self.pending]
+        for scope in _chain(bill):
+            back = self._coming_back.get(scope, Amount())
+            for resource in RESOURCES:
+                left = scope.remaining(resource)
+                asked = _amount(cost, resource)
+                if left is None or asked <= left:
+                    continue
+                mine = sum(_amount(hold, resource) for hold in own)  # a call within a call never waits for itself
+                if asked > left + getattr(back, resource) - mine:
+                    return set()
+                lacking.add(scope)
+        return lacking
+
+    def _count(self, bill: Bill, cost: Usage, sign: int) -> None:
+        for scope in _chain(bill):
+            amount = self._coming_back.setdefault(scope, Amount())
+            amount.add(cost, sign)
+            if amount.calls == 0:
+                del self._coming_back[scope]  # the line must not keep a run's ledger alive
+
+
+class Till:
+    """Where calls of all models get their hold; one for all runs of a process. `waiting` is for statistics."""
+
+    def __init__(self) -> None:
+        """Open with nobody in line."""
+        self._lines: WeakKeyDictionary[Budget, _Line] = WeakKeyDictionary()
+
+    @asynccontextmanager
+    async def hold(self, bill: Bill, ask: Ask) -> AsyncIterator[int]:
+        """Hold the cost of a call for the length of the block; yields the completion tokens it may use.
+
+        On leaving, `bill.attempted` is settled, also after failure or cancellation. Raises BudgetExceeded
+        where it does not fit and no call in flight could make room; the outermost scope is blamed.
+        """
+        line = self._lines.setdefault(bill.root, _Line())
+        waiter = _Waiter(bill, ask)
+        try:
+            line.join(waiter)
+            if not waiter.decided.is_set():
+                await waiter.decided.wait()
+            if waiter.refusal is not None:
+                raise waiter.refusal
+            yield waiter.size
+        finally:
+            line.leave(waiter)
+
+    def waiting(self, budget: Budget) -> int:
+        """How many calls of a run wait here."""
+        line = self._lines.get(budget.root)
+        return len(line.waiting) if line else 0
+
+
+def _chain(bill: Budget) -> Iterator[Budget]:
+    scope: Budget | None = bill
+    while scope is not None:
+        yield scope
+        scope = scope.parent
+
+
+def _fits(bill: Bill, cost: Usage) -> bool:
+    return all(
+        left is None or _amount(cost, resource) <= left
+        for scope in _chain(bill)
+        for resource in RESOURCES
+        for left in [scope.remaining(resource)]
+    )
+
+
+def _largest(bill: Bill, ask: Ask, least: int, most: int) -> int | None:
+    """The most completion tokens in a range that can be paid now, by bisection; None where `least` cannot."""
+    if _fits(bill, ask.cost(most)):
+        return most
+    if not _fits(bill, ask.cost(least)):
+        return None
+    while most - least > 1:
+        middle = (least + most) // 2
+        least, most = (middle, most) if _fits(bill, ask.cost(middle)) else (least, middle)
+    return least
+
+
+def _amount(cost: Usage, resource: str) -> int:
+    return (cost.nanos or 0) if resource == "usd" else int(getattr(cost, resource))

@@ -1,0 +1,199 @@
+"""Who may go now: the rules of a gate, without a clock, a loop or a wait of their own.
+
+All times are seconds of one clock, handed in with each call. `Gate` does the waiting.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections import OrderedDict, deque
+from dataclasses import dataclass, field
+
+from rlm_async.core.messages import Place
+from rlm_async.core.usage import Rates
+
+MINUTE = 60.0
+_SECOND = 1.02
+"""Providers enforce a minute's rate by the second too; 2 % more, because requests arrive late by different amounts."""
+_FRIENDLY_BURST = 10
+"""A low rate may still be used at once up to this: ten calls of a limit of ten a minute need no pacing."""
+
+
+@dataclass(slots=True, eq=False)
+class Ticket:
+    """One attempt at the gate: `tokens` at most, `used` as far as is known when it ends."""
+
+    place: Place
+    tokens: int
+    used: int = 0
+    admitted: float | None = None
+    gone: bool = False
+    entry: list[float] = field(default_factory=list)
+
+
+class Window:
+    """A sliding log: at most `limit` in any `seconds`. What was taken too much is given back."""
+
+    __slots__ = ("_entries", "_total", "limit", "seconds")
+
+    def __init__(self, limit: float, seconds: float) -> None:
+        """Start empty."""
+        self.limit = limit
+        self.seconds = seconds
+        self._entries: deque[list[float]] = deque()
+        self._total = 0.0
+
+    def wait(self, now: float, amount: float) -> float:
+        """Seconds until `amount` fits, 0 for now. More than the limit fits an empty window."""
+        self._forget(now)
+        over = self._total + min(amount, self.limit) - self.limit
+        for at, taken in self._entries:
+            if over <= 0:
+                break
+            over -= taken
+            if over <= 0:
+                return at + self.seconds - now
+        return 0.0
+
+    def take(self, now: float, amount: float) -> list[float]:
+        """Note `amount`; the entry is what `correct` wants back."""
+        entry = [now, amount]
+        self._entries.append(entry)
+        self._total += amount
+        return entry
+
+    def correct(self, entry: list[float], amount: float, now: float) -> None:
+        """Replace an entry's amount by the true one; too late once it has left the window."""
+        self._forget(now)
+        if entry[0] + self.seconds > now:
+            self._total += amount - entry[1]
+            entry[1] = amount
+
+    def taken(self, now: float) -> float:
+        """What the last `seconds` hold."""
+        self._forget(now)
+        return self._total
+
+    def _forget(self, now: float) -> None:
+        while self._entries and self._entries[0][0] + self.seconds <= now:
+            self._total -= self._entries.popleft()[1]
+
+
+class Lineup:
+    """Who waits: runs take turns; within a run deepest first, then the oldest node, then first come."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._runs: OrderedDict[str, list[tuple[int, int, int, Ticket]]] = OrderedDict()
+        self._arrivals = 0
+        self.size = 0
+
+    def add(self, ticket: Ticket) -> None:
+        """Take a place."""
+        self._arrivals += 1
+        self.size += 1
+        place = ticket.place
+        heapq.heappush(self._runs.setdefault(place.run, []), (-place.depth, place.node, self._arrivals, ticket))
+
+    def drop(self, ticket: Ticket) -> None:
+        """Give the place up."""
+        if not ticket.gone:
+            ticket.gone = True
+            self.size -= 1
+
+    def first(self) -> Ticket | None:
+        """Whose turn it is."""
+        while self._runs:
+            run, heap = next(iter(self._runs.items()))
+            while heap and heap[0][-1].gone:
+                heapq.heappop(heap)
+            if heap:
+                return heap[0][-1]
+            del self._runs[run]
+        return None
+
+    def pop(self) -> None:
+        """The first goes; its run is last in turn now."""
+        ticket = self.first()
+        if ticket is None:
+            return
+        heapq.heappop(self._runs[ticket.place.run])
+        self._runs.move_to_end(ticket.place.run)
+        self.size -= 1
+
+
+class Turnstile:
+    """Concurrency, requests and tokens a minute, pauses; and who is next.
+
+    Concurrency adapts as TCP's window does (Chiu and Jain, 1989): halved when the provider is overloaded,
+    at most once for what was in flight together, and one more after each round that went well.
+    The first in line is never passed by a smaller one, so large calls do not starve.
+    """
+
+    def __init__(self, rates: Rates) -> None:
+        """Start open."""
+        self.ceiling = float(max(rates.concurrency, 1))
+        self.in_flight = 0
+        self.lineup = Lineup()
+        self._most = self.ceiling
+        self._cut_at = -math.inf
+        self._paused_until = -math.inf
+        self._requests = _request_windows(rates.requests_per_minute)
+        self._tokens = None if rates.tokens_per_minute is None else Window(rates.tokens_per_minute, MINUTE)
+
+    def admit(self, now: float) -> list[Ticket]:
+        """Let everyone through who may go now."""
+        admitted = []
+        while self.next(now) == 0 and (ticket := self.lineup.first()):
+            self.lineup.pop()
+            self.in_flight += 1
+            ticket.admitted = now
+            for window in self._requests:
+                window.take(now, 1)
+            if self._tokens is not None:
+                ticket.entry = self._tokens.take(now, ticket.tokens)
+            admitted.append(ticket)
+        return admitted
+
+    def next(self, now: float) -> float | None:
+        """Seconds until the first in line may go by the passing of time; None where someone must finish first."""
+        ticket = self.lineup.first()
+        if ticket is None or self.in_flight >= int(self.ceiling):
+            return None
+        return self._delay(ticket, now)
+
+    def finish(self, ticket: Ticket, now: float) -> None:
+        """An attempt has ended: what it did not use is given back."""
+        self.in_flight -= 1
+        if self._tokens is not None:
+            self._tokens.correct(ticket.entry, ticket.used, now)
+
+    def prosper(self) -> None:
+        """An attempt went well."""
+        self.ceiling = min(self._most, self.ceiling + 1 / self.ceiling)
+
+    def overload(self, ticket: Ticket, now: float, pause: float | None) -> None:
+        """The provider said wait: everyone does, for `pause` seconds where it named them, and fewer at once after."""
+        if ticket.admitted is not None and ticket.admitted >= self._cut_at:
+            self.ceiling = max(1.0, self.ceiling / 2)
+            self._cut_at = now
+        if pause is not None:
+            self._paused_until = max(self._paused_until, now + pause)
+
+    def paused(self, now: float) -> float:
+        """Seconds of pause left."""
+        return max(self._paused_until - now, 0.0)
+
+    def _delay(self, ticket: Ticket, now: float) -> float:
+        waits = [window.wait(now, 1) for window in self._requests]
+        if self._tokens is not None:
+            waits.append(self._tokens.wait(now, ticket.tokens))
+        return max(self.paused(now), *waits, 0.0)
+
+
+def _request_windows(per_minute: int | None) -> list[Window]:
+    if per_minute is None:
+        return []
+    burst = max(math.ceil(per_minute / MINUTE), min(per_minute, _FRIENDLY_BURST))
+    return [Window(per_minute, MINUTE), Window(burst, _SECOND)]
