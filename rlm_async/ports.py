@@ -166,6 +166,6 @@ class Tool(Protocol):
 class Sink(Protocol):
     """Takes events as they happen; must not block and must not raise."""
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: Event, /) -> None:
         """Take one event."""
         ...

@@ -21,3 +21,18 @@ def shared() -> Path:
     if not (folder / "attacks" / "attacks.jsonl").is_file():
         pytest.skip(f"no shared material at {folder} (set RLM_ASYNC_SHARED)")
     return folder
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """In CI a skipped test that is marked `required_in_ci` fails, with the reason of the skip."""
+    report = yield
+    if (
+        report.skipped
+        and not hasattr(report, "wasxfail")
+        and os.environ.get("CI")
+        and item.get_closest_marker("required_in_ci")
+    ):
+        report.outcome = "failed"
+        report.longrepr = f"required in CI, but skipped: {report.longrepr}"
+    return report

@@ -16,3 +16,14 @@ def canonical(value: Data) -> str:
 def as_text(value: Data) -> str:
     """What a person is shown: a string as it is, anything else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def plain(value: object) -> Data:
+    """The same value as None, bool, int, float, str, list and dict; raises TypeError naming what is none of them."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, Sequence | set | frozenset) and not isinstance(value, bytes | bytearray | memoryview):
+        return [plain(item) for item in value]
+    raise TypeError(f"{type(value).__name__} is not plain data (None, bool, int, float, str, list, dict)")

@@ -1,0 +1,8 @@
+"""RLM: what callers use, and the one place that picks implementations."""
+
+from __future__ import annotations
+
+from rlm_async.api.rlm import RLM
+from rlm_async.api.session import Session
+
+__all__ = ["RLM", "Session"]

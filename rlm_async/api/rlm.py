@@ -1,0 +1,243 @@
+"""RLM: a model that reads inputs of any length, with the face of an ordinary one."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Self
+
+import anyio
+
+from rlm_async.api.detached import detached
+from rlm_async.api.lease import Lease
+from rlm_async.api.session import Session, SessionSandboxes
+from rlm_async.api.settings import Input, check_limits, check_question, check_rates, read_context, schema_text
+from rlm_async.api.tools import tools_by_name
+from rlm_async.api.wiring import Resources, Wiring, sinks
+from rlm_async.core.answer import Answer
+from rlm_async.core.context import Context
+from rlm_async.core.events import Event
+from rlm_async.core.query import Query
+from rlm_async.core.usage import Limits, Rates
+from rlm_async.engine.equipment import Equipment
+from rlm_async.engine.run import Naming, run
+from rlm_async.errors import BudgetExceeded, ConfigError, InternalError
+from rlm_async.ports import Model, SandboxFactory, Sink, Tool
+
+PROFILES = ("auto", "plain")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Turn:
+    """What one question adds to the settings: where to run code, what was said before, who listens."""
+
+    sandboxes: SandboxFactory | None = None
+    history: tuple[tuple[str, str], ...] = ()
+    sinks: tuple[Sink, ...] = ()
+    schema: str | None = None
+
+
+class RLM:
+    """A recursive language model over an ordinary one.
+
+    Use it as it is, or as an async context manager: entered, it keeps its connections and warm workers
+    from one question to the next; otherwise they live as long as any question is being answered.
+    """
+
+    def __init__(
+        self,
+        model: str | Model = "local",
+        *,
+        sub_model: str | Model | None = None,
+        api_base: str | None = None,
+        api_key: str | None = None,
+        limits: Limits | None = None,
+        rates: Rates | None = None,
+        profile: str = "auto",
+        tools: Sequence[Callable[..., object] | Tool] = (),
+        strategy: str = "auto",
+        run_ahead: bool = True,
+        journal: None = None,
+        sandbox: SandboxFactory | None = None,
+        strict: bool = False,
+        sinks: Sequence[Callable[[], Sink]] = (),
+    ) -> None:
+        """Check the settings; nothing is loaded, started or asked yet. Raises ConfigError.
+
+        model: a litellm name ("openai/gpt-5"), "local", or any object of the Model protocol.
+        sub_model: what sub-queries use; default: the same.
+        api_base, api_key: of an OpenAI-compatible endpoint, or passed to litellm.
+        limits, rates: what a run may cost; what the provider is spared, for each model.
+        profile: "auto" or "plain".
+        tools: functions that model-written code may call; they run here, on the host.
+        strategy: "auto", "repl", "guided", "direct".
+        run_ahead: start the sub-queries of a plain loop before their turn, where that changes nothing.
+        journal: must be None for now: runs are not kept on disk yet.
+        sandbox: where code runs; default: `Sandbox()`, jailed worker processes.
+        strict: raise BudgetExceeded instead of giving a partial answer.
+        sinks: called once for each run, each gives a function that is handed the run's events.
+        """
+        if profile not in PROFILES:
+            raise ConfigError(f"there is no profile {profile!r}; choose one of: {', '.join(PROFILES)}")
+        if journal is not None:
+            raise ConfigError("runs are not kept on disk yet; leave out journal")
+        self.limits = check_limits(limits or Limits())
+        self.strategy = strategy
+        self.strict = strict
+        self._tools = tools_by_name(tools)
+        self._sinks = tuple(sinks)
+        self._wiring = Wiring(
+            models=(model, model if sub_model is None else sub_model),
+            endpoint=(api_base, api_key),
+            rates=check_rates(rates or Rates()),
+            sandbox=sandbox,
+            run_ahead=run_ahead,
+        )
+        self._lease: Lease[Resources] = Lease(self._wiring.opened)
+        self._entered: list[AsyncExitStack] = []
+
+    async def __aenter__(self) -> Self:
+        """Keep connections and warm workers until the exit."""
+        stack = AsyncExitStack()
+        await stack.enter_async_context(self._lease.taken())
+        self._entered.append(stack)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close connections and workers, once the last question has its answer."""
+        await self._entered.pop().aclose()
+
+    async def ask(
+        self, question: str, context: Input = None, *, schema: Mapping[str, object] | type | None = None
+    ) -> Answer:
+        """Answer a question about an input of any length.
+
+        question: what is wanted to be known. context: a str (the text itself), a list or dict of str, a
+        Path or several, a Context. schema: a JSON Schema or a pydantic class for `Answer.data`.
+
+        Raises ConfigError before anything runs, and what stood in the way of any answer: ModelError,
+        SandboxError, BudgetExceeded, Unanswered; the error's `answer` then holds usage and trace. A limit
+        that was hit gives a partial answer, or raises where `strict` is set.
+        """
+        check_question(question)
+        text = schema_text(schema)
+        return await self._answer(question, await read_context(context), _Turn(schema=text))
+
+    def ask_sync(
+        self, question: str, context: Input = None, *, schema: Mapping[str, object] | type | None = None
+    ) -> Answer:
+        """`ask` for code without an event loop; works inside one too (a notebook), in a thread of its own."""
+        answers: list[Answer | BaseException] = []
+
+        async def ask() -> Answer:
+            return await self.ask(question, context, schema=schema)
+
+        def work() -> None:
+            try:
+                answers.append(anyio.run(ask))
+            except BaseException as error:  # noqa: BLE001 - carried to the thread that asked, and raised there
+                answers.append(error)
+
+        if _in_event_loop():
+            thread = threading.Thread(target=work, name="rlm-async")
+            thread.start()
+            thread.join()
+        else:
+            return anyio.run(ask)
+        (answer,) = answers
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    async def stream(self, question: str, context: Input = None) -> AsyncIterator[Event]:
+        """The events of a run as they happen; the last is RunEnded, with the answer's text and status.
+
+        Ends the run where the consumer stops. Raises what `ask` raises, after the events that led there.
+        """
+        check_question(question)
+        read = await read_context(context)
+        send, receive = anyio.create_memory_object_stream[Event](float("inf"))
+        failures: list[Exception] = []
+
+        async def work() -> None:
+            with send:
+                try:
+                    await self._answer(question, read, _Turn(sinks=(send.send_nowait,)))
+                except Exception as error:  # noqa: BLE001 - carried to the consumer, and raised there
+                    failures.append(error)
+
+        with receive:
+            async with detached(work):
+                async for event in receive:
+                    yield event
+        if failures:
+            raise failures[0]
+
+    @asynccontextmanager
+    async def session(self, context: Input = None) -> AsyncIterator[Session]:
+        """A conversation about one context: code's variables and the history last from turn to turn."""
+        read = await read_context(context)
+        async with self._lease.taken() as resources:
+            lines = {name: tool.line for name, tool in self._tools.items()}
+            sandboxes = SessionSandboxes(resources.sandboxes, read, lines)
+            async with sandboxes.opened():
+                yield Session(self._ask_in_session, read, sandboxes)
+
+    async def _ask_in_session(self, question: str, session: Session) -> Answer:
+        turn = _Turn(sandboxes=session.sandboxes, history=session.history)
+        return await self._answer(check_question(question), session.context, turn)
+
+    async def _answer(self, question: str, context: Context, turn: _Turn) -> Answer:
+        async with self._lease.taken() as resources:
+            await resources.check(self.limits)
+            query = Query(
+                prompt=question,
+                context=context,
+                model=resources.root_model,
+                strategy=self.strategy,
+                schema=turn.schema,
+                history=turn.history,
+            )
+            equipment = self._equipment(resources)
+            listening = (*(make() for make in (*sinks(), *self._sinks)), *turn.sinks)
+            equipment = replace(equipment, sinks=listening, sandboxes=turn.sandboxes or equipment.sandboxes)
+            answer = await run(query, equipment, Naming.now(lambda: secrets.token_hex(3)))
+        return self._checked(answer)
+
+    def _equipment(self, resources: Resources) -> Equipment:
+        return Equipment(
+            model=resources.table,
+            info=resources.table.info,
+            sandboxes=resources.sandboxes,
+            strategies=resources.strategies,
+            sub_model=resources.sub_model,
+            models=resources.models,
+            clock=anyio.current_time,
+            limits=self.limits,
+            tools=self._tools,
+        )
+
+    def _checked(self, answer: Answer) -> Answer:
+        error = answer.error
+        if answer.status == "failed":
+            error = error or InternalError("a failed answer without an error")
+        elif self.strict and answer.status == "partial":
+            error = BudgetExceeded("the run", answer.limit or "unknown", 0.0, 0.0)
+        if error is None:
+            return answer
+        error.answer = answer
+        raise error
+
+
+def _in_event_loop() -> bool:
+    try:
+        anyio.get_current_task()
+    except (RuntimeError, anyio.NoEventLoopError):
+        return False
+    return True

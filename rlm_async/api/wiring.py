@@ -1,0 +1,88 @@
+"""Which implementation stands behind which name: read this to swap one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from rlm_async.core.usage import Limits, Rates
+from rlm_async.errors import ConfigError
+from rlm_async.models.local.choice import is_local
+from rlm_async.models.local.opening import open_local
+from rlm_async.models.stack import Rings
+from rlm_async.models.table import ModelTable, Sources
+from rlm_async.ports import Model, SandboxFactory, Sink, Strategy
+from rlm_async.sandbox.factory import Sandbox
+from rlm_async.strategies.registry import strategies
+from rlm_async.telemetry.spans import SpanSink
+
+GIVEN = ("the given model", "the given sub-model")
+"""What models are called that are handed in as objects."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """What is open while questions are being answered."""
+
+    table: ModelTable
+    sandboxes: SandboxFactory
+    strategies: Mapping[str, Strategy]
+    root_model: str
+    sub_model: str
+
+    @property
+    def models(self) -> frozenset[str]:
+        """The names that sub-queries may ask for."""
+        return frozenset({self.root_model, self.sub_model})
+
+    async def check(self, limits: Limits) -> None:
+        """Raise ConfigError for what would fail anyway: a model nobody knows, a price that a limit needs."""
+        await self.table.prepare(sorted(self.models), limits)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wiring:
+    """The caller's choices. `endpoint` is an address and a key, of which either may be missing."""
+
+    models: tuple[str | Model, str | Model]
+    endpoint: tuple[str | None, str | None]
+    rates: Rates
+    sandbox: SandboxFactory | None
+    run_ahead: bool
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError for what is no model."""
+        for model in self.models:
+            if not isinstance(model, str) and not callable(model):
+                raise ConfigError(f"a model is a name or an object of the Model protocol, not {model!r}")
+            if isinstance(model, str) and not model.strip():
+                raise ConfigError("the model's name is empty; use a litellm name, or 'local'")
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[Resources]:
+        """Everything that a run needs, for the length of the block. Nothing is connected before it is used."""
+        root, sub = self.models
+        names = [model if isinstance(model, str) else given for model, given in zip(self.models, GIVEN, strict=True)]
+        if sub is root:
+            names[1] = names[0]
+        given = {name: model for name, model in zip(names, self.models, strict=True) if not isinstance(model, str)}
+        base, key = self.endpoint
+        sources = Sources(given=given, local=open_local, is_local=is_local, api_base=base, api_key=key)
+        async with AsyncExitStack() as stack:
+            table = await stack.enter_async_context(ModelTable(sources, Rings(rates=self.rates)))
+            sandboxes = self.sandbox
+            if sandboxes is None:
+                sandboxes = await stack.enter_async_context(Sandbox(lazy=self.run_ahead))
+            yield Resources(
+                table=table,
+                sandboxes=sandboxes,
+                strategies=strategies(),
+                root_model=names[0],
+                sub_model=names[1],
+            )
+
+
+def sinks() -> tuple[Callable[[], Sink], ...]:
+    """The views that every run has: spans, which cost next to nothing until the program sets up a provider."""
+    return (SpanSink,)
