@@ -1,0 +1,179 @@
+"""The guard behind every call: what may be called, and what is called in its place."""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Callable
+from types import BuiltinFunctionType, FunctionType, MethodDescriptorType, MethodType
+
+from rlm_async.sandbox.handles import Handle, touch
+from rlm_async.sandbox.policy.attributes import Getattr
+from rlm_async.sandbox.policy.lazy import touched_method, touching
+from rlm_async.sandbox.policy.names import CALLED_DUNDERS
+from rlm_async.sandbox.policy.realm import CLASSES, Checked, Realm
+from rlm_async.sandbox.policy.refusals import ATTRIBUTES, PolicyError, with_hint
+from rlm_async.sandbox.policy.surfaces import Function, Hint, HostFunction, Module, Root
+from rlm_async.sandbox.policy.tables import ALLOWED, CONSTRUCTIBLE
+
+_PREPARED = (
+    functools.partial, functools._lru_cache_wrapper, operator.itemgetter,  # noqa: SLF001  # the type of cached functions
+    type(functools.cmp_to_key(lambda a, b: 0)),  # noqa: ARG005  # only its type is wanted
+)  # fmt: skip
+"""Callable objects whose inner function was checked when code made them."""
+
+
+def call_guard(realm: Realm) -> Checked:
+    """The guard for calls in one namespace: gives back what to call."""
+    scope = realm.scope
+    functions, substitutes = realm.functions, realm.substitutes
+
+    def callable_for(function: object) -> Function:
+        kind = type(function)
+        if kind is FunctionType:
+            if function.__globals__ is scope:  # type: ignore[attr-defined]
+                return function  # type: ignore[return-value]
+            depth = functions.get(function)
+            if depth is not None:
+                return touching(function, depth) if Handle.live else function  # type: ignore[arg-type, return-value]
+        elif kind is HostFunction:
+            return function.run  # type: ignore[attr-defined, no-any-return]
+        found = _callable(realm, function, kind)
+        if found is None:
+            raise _not_callable(function)
+        return found
+
+    def _substituted(function: object) -> Function:
+        found = substitutes.get(function, function)
+        return touching(found, realm.depth(function)) if Handle.live else found  # type: ignore[arg-type, return-value]
+
+    def _callable(realm: Realm, function: object, kind: type) -> Function | None:
+        if kind is Handle:
+            return callable_for(touch(function))
+        if kind in CLASSES:
+            if function in realm.own or function in realm.host:
+                return function  # type: ignore[return-value]
+            known = function in CONSTRUCTIBLE or function in substitutes or function in realm.errors
+            return _substituted(function) if known or function in functions or function is Root else None
+        if kind in realm.own:
+            has_call = any("__call__" in base.__dict__ for base in kind.__mro__ if base in realm.own)
+            return function if has_call else None  # type: ignore[return-value]
+        if _is_method(realm, function, kind):
+            return _substituted(function) if not _is_own_method(realm, function) else function  # type: ignore[return-value]
+        return function if kind in _PREPARED or kind is Hint else None  # type: ignore[return-value]
+
+    return callable_for
+
+
+def _is_own_method(realm: Realm, function: object) -> bool:
+    return type(function) is MethodType and (
+        realm.is_own_function(function.__func__) or type(function.__self__) in realm.host
+    )
+
+
+def _is_method(realm: Realm, function: object, kind: type) -> bool:
+    """Whether it is a builtin function or a method that the tables know."""
+    if kind is BuiltinFunctionType:
+        return function in realm.functions or _is_known(realm, function.__self__, function.__name__)  # type: ignore[attr-defined]
+    if kind is MethodType:
+        inner, owner = function.__func__, function.__self__  # type: ignore[attr-defined]
+        if type(inner) is not FunctionType:
+            return False
+        if realm.is_own_function(inner) or inner in realm.functions:
+            return True
+        return type(owner) in realm.host and inner.__name__ in realm.host[type(owner)]
+    if kind is MethodDescriptorType:
+        owner, name = function.__objclass__, function.__name__  # type: ignore[attr-defined]
+        return name in ALLOWED.get(owner, ()) and (owner, name) not in realm.replaced
+    return False
+
+
+def _is_known(realm: Realm, owner: object, name: str) -> bool:
+    """Whether a builtin method's owner is of a type in the tables, or such a type itself (`dict.fromkeys`)."""
+    kind = owner if type(owner) is type else type(owner)
+    if kind in ALLOWED:
+        return name in ALLOWED[kind] and (kind, name) not in realm.replaced  # type: ignore[index, comparison-overlap]
+    bases = kind.__mro__ if kind in realm.own else ()  # type: ignore[attr-defined]
+    return any(name in ALLOWED.get(base, ()) for base in bases)
+
+
+def _not_callable(function: object) -> Exception:
+    if isinstance(function, Module):
+        return TypeError(f"{function!r} is a module: call one of its functions")
+    if callable(function):
+        return PolicyError(f"calling this {type(function).__name__!r} object is not allowed in this sandbox")
+    return TypeError(f"{type(function).__name__!r} object is not callable")
+
+
+Method = Callable[..., object]
+
+
+def method_guards(realm: Realm, read: Getattr, checked: Checked) -> dict[str, Method]:
+    """The fused guards: look a method up and call it, in one step for up to three plain arguments."""
+    tables = realm.methods
+
+    def found(owner: object, name: str) -> Function:
+        if type(owner) is Module:
+            function = owner.calls.get(name)
+            if function is not None:
+                return touching(function, realm.depth(owner.members[name])) if Handle.live else function
+        return checked(read(owner, name))
+
+    def method0(owner: object, name: str) -> object:
+        table = tables.get(type(owner))
+        if table is not None and (function := table.get(name)) is not None:
+            return function(owner)
+        return found(owner, name)()
+
+    def method1(owner: object, name: str, first: object) -> object:
+        table = tables.get(type(owner))
+        if table is not None and (function := table.get(name)) is not None:
+            return touched_method(function, owner, first) if Handle.live else function(owner, first)
+        return found(owner, name)(first)
+
+    def method2(owner: object, name: str, first: object, second: object) -> object:
+        table = tables.get(type(owner))
+        if table is not None and (function := table.get(name)) is not None:
+            return touched_method(function, owner, first, second) if Handle.live else function(owner, first, second)
+        return found(owner, name)(first, second)
+
+    def method3(owner: object, name: str, first: object, second: object, third: object) -> object:
+        table = tables.get(type(owner))
+        if table is not None and (function := table.get(name)) is not None:
+            if Handle.live:
+                return touched_method(function, owner, first, second, third)
+            return function(owner, first, second, third)
+        return found(owner, name)(first, second, third)
+
+    return {"method": found, "method0": method0, "method1": method1, "method2": method2, "method3": method3}
+
+
+def method_tables(realm: Realm) -> dict[type, dict[str, Function]]:
+    """Type -> name -> unbound function, for every method in the tables that takes its owner first."""
+    tables: dict[type, dict[str, Function]] = {}
+    for kind, names in ALLOWED.items():
+        table = tables.setdefault(kind, {})
+        for name in names:
+            raw = getattr(kind, name, None)
+            function = realm.replaced.get((kind, name), raw)
+            if function is not None and (isinstance(raw, MethodDescriptorType | FunctionType)):
+                table[name] = function
+    return tables
+
+
+def dunder_guard(realm: Realm) -> Callable[[object, str], Function]:
+    """The guard for `super().__init__(...)` and `Base.__init__(self, ...)`."""
+
+    def dunder(owner: object, name: str) -> Function:
+        owner = touch(owner)
+        if name in CALLED_DUNDERS:
+            if type(owner) is super:
+                return getattr(owner, name)  # type: ignore[no-any-return]
+            if type(owner) in CLASSES and (owner in realm.own or owner in realm.errors or owner is Root):
+                return getattr(owner, name)  # type: ignore[no-any-return]
+            if type(owner) in realm.own and any(name in b.__dict__ for b in type(owner).__mro__ if b in realm.own):
+                return getattr(owner, name)  # type: ignore[no-any-return]
+        raise PolicyError(with_hint(f'the attribute "{name}" is not available', ATTRIBUTES, name))
+
+    return dunder
+

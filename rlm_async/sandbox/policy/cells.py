@@ -1,0 +1,90 @@
+"""Model-written source, checked, rewritten and compiled: a cell is what the interpreter runs."""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from dataclasses import dataclass
+from types import CodeType
+
+from rlm_async.sandbox.policy.patterns import Grammar
+from rlm_async.sandbox.policy.refusals import PolicyError
+
+MOST_CHARACTERS = 200_000
+MOST_NODES = 100_000
+DEEPEST = 150
+"""Nested nodes; the visitors recurse, so this stays well under Python's own limit."""
+SHOWN_REFUSALS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """Compiled code: run `code`, then evaluate `echo`, the last expression, if there is one.
+
+    Either may be a coroutine (`co_flags & CO_COROUTINE`) where the source awaits at top level.
+    """
+
+    code: CodeType
+    echo: CodeType | None
+    lines: tuple[str, ...]
+
+
+def compile_cell(source: str, filename: str) -> Cell:
+    """Compile model-written source under the policy.
+
+    Raises PolicyError for what the sandbox does not allow, SyntaxError for what no Python accepts.
+    """
+    if len(source) > MOST_CHARACTERS:
+        raise PolicyError(f"the code has {len(source):,} characters; at most {MOST_CHARACTERS:,} are accepted")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # "\d" in a plain string is a warning that nobody here would read
+        try:
+            return _compiled(source, filename)
+        except (RecursionError, MemoryError):
+            pass  # answered below, outside of the deep stack
+    raise PolicyError("the code is too deeply nested: use intermediate variables or a loop")
+
+
+def _compiled(source: str, filename: str) -> Cell:
+    tree = _parsed(source, filename)
+    _measure(tree)
+    grammar = Grammar()
+    tree = grammar.visit(tree)
+    if grammar.errors:
+        shown = grammar.errors[:SHOWN_REFUSALS]
+        more = len(grammar.errors) - len(shown)
+        raise PolicyError("; ".join(shown) + (f"; and {more} more" if more else ""))
+    ast.fix_missing_locations(tree)
+    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    echo = None
+    if isinstance(last, ast.Expr):
+        echo = _code(ast.Expression(last.value), filename, "eval")
+    return Cell(_code(tree, filename, "exec"), echo, tuple(source.splitlines()))
+
+
+def _code(tree: ast.Module | ast.Expression, filename: str, mode: str) -> CodeType:
+    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+    code: CodeType = compile(tree, filename, mode, flags=flags, dont_inherit=True)
+    return code
+
+
+def _parsed(source: str, filename: str) -> ast.Module:
+    try:
+        return ast.parse(source, filename, "exec")
+    except (ValueError, UnicodeError) as error:  # null bytes before 3.12; lone surrogates
+        text = "the source holds characters that are no text (null bytes or lone surrogates)"
+        raise SyntaxError(text) from error
+
+
+def _measure(tree: ast.Module) -> None:
+    """Refuse a tree that is too large or too deep, without recursion."""
+    todo: list[tuple[ast.AST, int]] = [(tree, 0)]
+    nodes = 0
+    while todo:
+        node, depth = todo.pop()
+        nodes += 1
+        if nodes > MOST_NODES:
+            raise PolicyError("the code is too large: put data into `context`, not into code")
+        if depth > DEEPEST:
+            raise PolicyError("the code is too deeply nested: use intermediate variables or a loop")
+        todo.extend((child, depth + 1) for child in ast.iter_child_nodes(node))
