@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import CodeType
 
@@ -29,25 +30,31 @@ class Cell:
     lines: tuple[str, ...]
 
 
-def compile_cell(source: str, filename: str) -> Cell:
+Rewrite = Callable[[ast.Module], ast.Module]
+
+
+def compile_cell(source: str, filename: str, *, before: Rewrite | None = None) -> Cell:
     """Compile model-written source under the policy.
 
-    Raises PolicyError for what the sandbox does not allow, SyntaxError for what no Python accepts.
+    `before` may rewrite the parsed tree first; what it makes is checked and guarded like the rest. Raises
+    PolicyError for what the sandbox does not allow, SyntaxError for what no Python accepts.
     """
     if len(source) > MOST_CHARACTERS:
         raise PolicyError(f"the code has {len(source):,} characters; at most {MOST_CHARACTERS:,} are accepted")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # "\d" in a plain string is a warning that nobody here would read
         try:
-            return _compiled(source, filename)
+            return _compiled(source, filename, before)
         except (RecursionError, MemoryError):
             pass  # answered below, outside of the deep stack
     raise PolicyError("the code is too deeply nested: use intermediate variables or a loop")
 
 
-def _compiled(source: str, filename: str) -> Cell:
+def _compiled(source: str, filename: str, before: Rewrite | None) -> Cell:
     tree = _parsed(source, filename)
     _measure(tree)
+    if before is not None:
+        tree = before(tree)
     grammar = Grammar()
     tree = grammar.visit(tree)
     if grammar.errors:
