@@ -7,6 +7,7 @@ host does. Woken by the host, which hands it a fresh wire, it *is* the worker.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -70,7 +71,8 @@ class Keeper:
 
     def _drop(self, lifeline: int) -> None:
         if self._lifeline >= 0:
-            os.write(self._lifeline, _LET_GO)
+            with contextlib.suppress(BrokenPipeError):  # it may have been killed meanwhile
+                os.write(self._lifeline, _LET_GO)
             os.close(self._lifeline)
             self._leaving += 1
         self._lifeline = lifeline

@@ -12,8 +12,6 @@ from rlm_async.errors import SandboxCrashed
 from rlm_async.sandbox.wire import Frames, Message, Upward, decode_upward, frame
 
 _READ = 1 << 18
-_FULL = 1 << 19
-"""Bytes queued before `flowing` waits for the worker to take some."""
 _CREDENTIALS = struct.Struct("iii")
 
 
@@ -38,9 +36,9 @@ class Connection:
         self._outbox += data
         self._wanted.set()
 
-    async def flush(self, left: int = 0) -> None:
-        """Send until at most `left` bytes are queued. Raises SandboxCrashed if the worker is gone."""
-        while len(self._outbox) > left:
+    async def flush(self) -> None:
+        """Send all that is queued. Raises SandboxCrashed if the worker is gone."""
+        while self._outbox:
             try:
                 sent = self._sock.send(memoryview(self._outbox)[:_READ])
             except BlockingIOError:
@@ -50,9 +48,19 @@ class Connection:
             else:
                 del self._outbox[:sent]
 
-    async def flowing(self) -> None:
-        """Send until there is room for more; gives way to other tasks each time."""
-        await self.flush(_FULL)
+    async def send_raw(self, data: bytes | memoryview) -> None:
+        """Send bytes past the empty outbox, without a copy; gives way to other tasks.
+
+        Not for a wire that is to be used after this was cancelled.
+        """
+        left = memoryview(data)
+        while left:
+            try:
+                left = left[self._sock.send(left) :]
+            except BlockingIOError:
+                await anyio.wait_writable(self._sock)
+            except OSError:
+                raise SandboxCrashed("the worker is gone") from None
         await anyio.lowlevel.checkpoint()
 
     async def pump(self) -> None:

@@ -23,12 +23,12 @@ from rlm_async.errors import SandboxCrashed
 from rlm_async.ports import Host
 from rlm_async.ports import Sandbox as SandboxPort
 from rlm_async.sandbox import guarded, wire
+from rlm_async.sandbox.envelope import result_of
 from rlm_async.sandbox.errands import Errands
+from rlm_async.sandbox.intake import output_of
 from rlm_async.sandbox.limits import CellLimits
 from rlm_async.sandbox.line import request
 from rlm_async.sandbox.link import Op
-from rlm_async.sandbox.outputs import output_of
-from rlm_async.sandbox.report import result_of
 from rlm_async.sandbox.wire import Left, Query, Tool
 from rlm_async.sandbox.worker import Runs
 

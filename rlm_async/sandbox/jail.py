@@ -33,7 +33,8 @@ _NOBODY = 65534
 _PROCESSES = 4
 """The worker, its check-point, and the ones before them that are still being reaped."""
 _FILES = 16
-_NICE = 10
+NICE = 10
+"""Model-written code gives way to its host."""
 _MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_REC, _MS_PRIVATE = 1, 2, 4, 8, 16384, 1 << 18
 _COUNTS_BY_NAMESPACE = (5, 14)
 """Since Linux 5.14 RLIMIT_NPROC counts the processes of a user in each user namespace by itself."""
@@ -64,7 +65,6 @@ def enter(cpu_seconds: float, *, process_only: bool, empty_root: bool = False) -
     layers = ["process"]
     base = _address_space()
     os.environ.clear()
-    os.nice(_NICE)
     if process_only and not kernel.LINUX:
         return Standing(tuple(layers), fork=False, base_bytes=base)
     namespaces, private_users = _separate()

@@ -18,9 +18,10 @@ from rlm_async.sandbox.faults import CellStopped
 from rlm_async.sandbox.link import Link
 
 _TOOLS = """
-asyncio collections ctypes datetime errno fcntl functools gc inspect io itertools json marshal math mmap
+asyncio collections concurrent.futures ctypes datetime errno fcntl functools gc hashlib inspect io itertools json
+marshal math mmap
 multiprocessing os pickle random re resource select shutil signal socket statistics string struct subprocess
-sys tempfile threading time traceback types
+sys tempfile threading time traceback types zlib
 """
 AT_HAND = tuple(_TOOLS.split())
 """Modules loaded before the file system closes: an attacker is to find every tool ready."""

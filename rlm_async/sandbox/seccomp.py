@@ -18,7 +18,7 @@ _ALLOWED = """
 read write close lseek poll ppoll pselect6 munmap brk mremap madvise rt_sigaction rt_sigprocmask
 rt_sigreturn sigaltstack readv writev sched_yield nanosleep clock_nanosleep getpid gettid exit
 exit_group futex gettimeofday clock_gettime clock_getres getrandom restart_syscall getrusage membarrier
-rseq set_robust_list fstat recvmsg pipe2 wait4
+rseq set_robust_list fstat recvmsg pipe2 wait4 setpriority
 """
 _DENIED = """
 open openat stat lstat newfstatat statx access faccessat faccessat2 readlink readlinkat getcwd

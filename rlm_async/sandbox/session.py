@@ -13,8 +13,8 @@ from rlm_async.errors import SandboxCrashed, SandboxTimeout, SandboxUnavailable
 from rlm_async.ports import Host
 from rlm_async.sandbox import transfer, wire
 from rlm_async.sandbox.cell import Cell
+from rlm_async.sandbox.intake import output_of
 from rlm_async.sandbox.limits import CellLimits
-from rlm_async.sandbox.outputs import output_of
 from rlm_async.sandbox.process import Process
 from rlm_async.sandbox.wire import Awake, Batch, Hello, Names, Ready, Result, Violation
 
@@ -144,9 +144,9 @@ class Session:
             if batch is None:
                 break
             connection.queue(Batch(documents=[(name, len(text), code) for name, text, code in batch]))
+            await connection.flush()
             for piece in transfer.pieces(batch):
-                connection.queue_raw(piece)
-                await connection.flowing()
+                await connection.send_raw(piece)
         await connection.flush()
 
     async def _run(self, code: str) -> Output:
@@ -165,7 +165,7 @@ class Session:
             if result is None:
                 self._process.kill()
         self._ticket = cell.last_ticket
-        if result is not None and not cell.stopped and not result.exhausted:
+        if result is not None and not result.stopped and not result.exhausted:
             self._broken = False
             self._note(code, result, replayable=cell.calls == 0)
             return _output(result, cell)
@@ -191,7 +191,7 @@ class Session:
         cpu, seconds = cell.cpu_seconds, cell.seconds
         why = cell.stopped or reason
         lost = await self._restore()
-        if result is not None and not cell.stopped:
+        if result is not None and not result.stopped:
             told = "The memory was full; variables are as they were before the cell."
             return _output(result, cell, outcome="contained", lost=lost or told)
         told = lost or "What it assigned is lost; variables are as they were before the cell."

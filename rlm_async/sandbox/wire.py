@@ -110,6 +110,8 @@ class Result(Message, tag="result"):
     cpu_seconds: float = 0.0
     exhausted: bool = False
     """The cell ended for want of memory, and what it left behind fills the room."""
+    stopped: bool = False
+    """The cell was ended by the host's polite stop."""
     kept: int = 0
     """Cells contained in the check-point that stands."""
 

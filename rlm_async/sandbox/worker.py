@@ -17,10 +17,10 @@ from typing import Protocol
 
 from rlm_async.sandbox import jail, transfer, wire
 from rlm_async.sandbox.checkpoint import Keeper
+from rlm_async.sandbox.envelope import clean, result_of
 from rlm_async.sandbox.faults import CellStopped
 from rlm_async.sandbox.line import Line
 from rlm_async.sandbox.link import Link
-from rlm_async.sandbox.report import clean, result_of
 from rlm_async.sandbox.wire import Batch, Fault, List, Open, Replay, Result, Run
 
 STOP = signal.SIGUSR1
@@ -56,7 +56,7 @@ class Worker:
         self._maker = maker
         self._keeper = Keeper(park, possible=standing.fork)
         self._stoppable = False
-        self._stop_due = False
+        self._stopped = False
         self._interpreter: Runs
         self._room = 0
         self._cells = 0
@@ -75,6 +75,7 @@ class Worker:
         self._line.message_bytes = first.message_bytes
         gc.collect()
         gc.freeze()
+        os.setpriority(os.PRIO_PROCESS, 0, jail.NICE)
         self._line.send(wire.Ready())
         self._save()
         while True:
@@ -104,7 +105,7 @@ class Worker:
     def _run(self, source: str) -> None:
         began = time.process_time()
         calls = self._line.calls
-        self._stop_due = False
+        self._stopped = False
         self._stoppable = True
         try:
             outcome = self._interpreter.run(source)
@@ -115,21 +116,26 @@ class Worker:
         self._line.forget()
         self._cells += 1
         spent = time.process_time() - began
-        self._answer(outcome, spent)
+        if not self._answer(outcome, spent):
+            return  # the host is about to go back to the check-point that stands
         self._since += spent
         if self._line.calls > calls or self._since > _CHEAP_SECONDS or self._cells - self._kept >= _MANY:
             self._save()
 
-    def _answer(self, outcome: Mapping[str, object], spent: float) -> None:
+    def _answer(self, outcome: Mapping[str, object], spent: float) -> bool:
+        """Send the result; whether what the cell left behind is to stay."""
         try:
             result = result_of(outcome)
             result.cpu_seconds = spent
             result.kept = self._kept
+            result.stopped = self._stopped
             result.exhausted = self._exhausted(result)
             self._line.send(result)
         except (ValueError, MemoryError) as error:
             told = Fault(type=type(error).__name__, message=f"the cell's result cannot be sent: {error}")
-            self._line.send(Result(outcome="contained", error=told, cpu_seconds=spent, kept=self._kept))
+            result = Result(outcome="contained", error=told, cpu_seconds=spent, kept=self._kept, stopped=self._stopped)
+            self._line.send(result)
+        return not result.stopped and not result.exhausted
 
     def _exhausted(self, result: Result) -> bool:
         """Whether what the cell left behind fills the memory, so that nothing more could run."""
@@ -163,6 +169,7 @@ class Worker:
     def _on_stop(self, _number: int, _frame: FrameType | None) -> None:
         if self._stoppable and not self._line.busy:
             self._stoppable = False
+            self._stopped = True
             raise CellStopped
 
 

@@ -156,22 +156,23 @@ def _reap() -> None:
 
 
 def _cull(group: int, keep: int) -> None:
-    """Kill every process of a group but one: what hostile code has forked beside the check-point."""
-    while strays := [pid for pid in _members(group) if pid != keep]:
+    """Kill every process of a group but one and its children: what hostile code forked beside the check-point."""
+    while strays := [pid for pid, parent in _members(group) if keep not in (pid, parent)]:
         for pid in strays:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         _reap()
 
 
-def _members(group: int) -> list[int]:
+def _members(group: int) -> list[tuple[int, int]]:
+    """The living processes of a group, each with its parent."""
     found = []
     for name in os.listdir("/proc"):  # noqa: PTH208 - the zygote loads no pathlib
         if name.isdigit():
             with contextlib.suppress(OSError), open(f"/proc/{name}/stat", "rb") as stat:  # noqa: PTH123 - the same
                 fields = stat.read().rpartition(b")")[2].split()
                 if int(fields[2]) == group and fields[0] != b"Z":
-                    found.append(int(name))
+                    found.append((int(name), int(fields[1])))
     return found
 
 
