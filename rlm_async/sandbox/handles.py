@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections import Counter, OrderedDict, defaultdict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import ClassVar, Protocol
 
 _MOST = 1_000_000
@@ -17,6 +17,14 @@ _MOST = 1_000_000
 
 class Pending(Protocol):
     """What a handle stands for: a call whose reply may not have arrived."""
+
+    def done(self) -> bool:
+        """Whether there is nothing left to wait for."""
+        ...
+
+    def tickets(self) -> Sequence[int]:
+        """Replies of the host that would bring it forward."""
+        ...
 
     def result(self) -> object:
         """Wait for the value, or raise the call's error; the same each time."""
