@@ -7,6 +7,7 @@ closes, because afterwards there are no files.
 from __future__ import annotations
 
 import gc
+import mmap
 import os
 import signal
 import socket
@@ -29,6 +30,7 @@ _CHEAP_SECONDS = 0.005
 """Cells that ask nothing and take less are replayed after a crash rather than saved one by one."""
 _MANY = 32
 _PROBE = 4
+_REHEARSAL = "text = context[:3].upper()\nprint(f'{text}', len(context), [n * 2 for n in range(3)])\ntext"
 
 
 class Runs(Protocol):
@@ -66,6 +68,8 @@ class Worker:
     def serve(self) -> None:
         """Open the session and run cells until the host closes the wire."""
         signal.signal(STOP, self._on_stop)
+        gc.disable()  # nothing to find in what is being set up, and the search costs milliseconds
+        rehearse(self._maker)
         first = self._line.receive_exactly()
         if not isinstance(first, Open):
             raise TypeError("a session starts with 'open'")
@@ -73,8 +77,8 @@ class Worker:
         jail.lock(self._standing, first.memory_bytes + 2 * first.context_bytes)
         self._interpreter = self._maker(self._context(first), self._line, first)
         self._line.message_bytes = first.message_bytes
-        gc.collect()
         gc.freeze()
+        gc.enable()
         os.setpriority(os.PRIO_PROCESS, 0, jail.NICE)
         self._line.send(wire.Ready())
         self._save()
@@ -142,8 +146,8 @@ class Worker:
         if result.error is None or result.error.type != "MemoryError":
             return False
         try:
-            bytearray(self._room // _PROBE)
-        except MemoryError:
+            mmap.mmap(-1, self._room // _PROBE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()
+        except OSError:
             return True
         return False
 
@@ -171,6 +175,28 @@ class Worker:
             self._stoppable = False
             self._stopped = True
             raise CellStopped
+
+
+def rehearse(maker: Maker) -> None:
+    """Run a cell for nobody, so that what happens at the first time has happened.
+
+    Once in the zygote, for caches; once in each warm worker, because the pages that a first cell writes to
+    are shared until then, and copying them takes longer than the cell.
+    """
+    reader, writer = os.pipe()
+    limits = {"memory_bytes": 0, "context_bytes": 0, "answer_bytes": 1 << 20, "message_bytes": 1 << 20}
+    sizes = {"output_characters": 1000, "source_characters": 1000, "window": 1, "documents": 1}
+    first = Open(**limits, **sizes, lazy=True, tools={}, shape="text")
+    interpreter = maker("a context", Line(writer), first)
+    _encode(interpreter.run(_REHEARSAL))
+    interpreter.variables()
+    os.close(reader)
+    os.close(writer)
+
+
+def _encode(outcome: Mapping[str, object]) -> None:
+    wire.decode_downward(wire.frame(Run(code=""))[4:])
+    wire.frame(result_of(outcome))
 
 
 def work(wire_fd: int, park: socket.socket, standing: jail.Standing, maker: Maker) -> None:

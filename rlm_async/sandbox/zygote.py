@@ -200,6 +200,7 @@ def main(settings: Mapping[str, object]) -> None:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
     maker = _load(plan.maker)
+    worker.rehearse(maker)
     kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
     gc.collect()
     gc.freeze()
