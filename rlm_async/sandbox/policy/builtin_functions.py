@@ -20,7 +20,7 @@ from rlm_async.sandbox.policy.refusals import BUILTINS, PolicyError
 from rlm_async.sandbox.policy.sizes import check_text
 from rlm_async.sandbox.policy.streams import Stream, tame
 from rlm_async.sandbox.policy.surfaces import Function, Hint, HostFunction, Root, TypeLabel
-from rlm_async.sandbox.policy.texts import formatted, shown, string
+from rlm_async.sandbox.policy.texts import escaped, formatted, shown, string
 
 AS_THEY_ARE = """abs all any ascii bin bool bytearray bytes chr complex dict divmod enumerate filter float frozenset hash
     hex int iter len list map max min next oct ord range repr reversed round set slice sorted str sum tuple zip
@@ -160,7 +160,7 @@ class Builtins:
             return decorated
 
         return {
-            str: _string, repr: shown, bytes: sized(bytes), bytearray: sized(bytearray),
+            str: _string, repr: shown, ascii: escaped, bytes: sized(bytes), bytearray: sized(bytearray),
             sorted: ordering(sorted), min: ordering(min), max: ordering(max),
             map: mapped, filter: filtered, iter: iterated,
             zip: lambda *streams, strict=False: tame(zip, *streams, strict=strict),

@@ -76,10 +76,14 @@ def _is_method(realm: Realm, function: object, kind: type) -> bool:
     if kind is BuiltinFunctionType:
         return function in realm.functions or _is_known(realm, function.__self__, function.__name__)  # type: ignore[attr-defined]
     if kind is MethodType:
+        if function in realm.functions:
+            return True
         inner, owner = function.__func__, function.__self__  # type: ignore[attr-defined]
         if type(inner) is not FunctionType:
             return False
         if realm.is_own_function(inner) or inner in realm.functions:
+            return True
+        if realm.methods.get(type(owner), {}).get(inner.__name__) is inner:
             return True
         return type(owner) in realm.host and inner.__name__ in realm.host[type(owner)]
     if kind is MethodDescriptorType:
@@ -156,8 +160,10 @@ def method_tables(realm: Realm) -> dict[type, dict[str, Function]]:
         for name in names:
             raw = getattr(kind, name, None)
             function = realm.replaced.get((kind, name), raw)
-            if function is not None and (isinstance(raw, MethodDescriptorType | FunctionType)):
+            if function is not None and isinstance(raw, MethodDescriptorType | FunctionType):
                 table[name] = function
+            elif isinstance(raw, BuiltinFunctionType):  # static: it knows no owner by which to be recognised
+                realm.admit(raw)
     return tables
 
 

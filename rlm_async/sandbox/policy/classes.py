@@ -98,6 +98,10 @@ class Classes:
     def adopt_tuple(self, kind: type) -> type:
         """Count a named tuple among the code's own."""
         self.realm.own[kind] = {}
+        for name in ("_asdict", "_make", "_replace"):
+            method = kind.__dict__.get(name)
+            if method is not None:
+                self.realm.admit(getattr(method, "__func__", method))
         return kind
 
     def super_of(self, kind: object, owner: object) -> super:

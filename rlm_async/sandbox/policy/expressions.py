@@ -15,6 +15,7 @@ FUSED = 3
 BOUNDED = {ast.Mult: "*", ast.Pow: "**", ast.LShift: "<<", ast.Mod: "%"}
 """Operators whose result can be far larger than their operands."""
 
+_CONVERSIONS = {-1: "text", ord("s"): "string", ord("r"): "shown", ord("a"): "ascii"}
 _SMALL = 16
 _OPERATORS = {"*": "multiply", "**": "power", "<<": "shift", "%": "modulo"}
 
@@ -187,10 +188,10 @@ class Expressions(Rules):
         value = self.seen(node.value)
         spec = node.format_spec
         if spec is None or constant_spec_is_small(spec):
-            name = {-1: "text", ord("s"): "text"}.get(node.conversion, "shown")
+            name = _CONVERSIONS[node.conversion]
             plain = spec is not None and node.conversion == -1
             node.value = value if plain else self.guarded(name, [value], node.value)
-            node.conversion = node.conversion if node.conversion == ord("a") else -1
+            node.conversion = -1
             return node
         spec = self.seen(spec)
         conversion = ast.Constant("" if node.conversion == -1 else chr(node.conversion))

@@ -21,7 +21,7 @@ from rlm_async.sandbox.policy.names import guard
 from rlm_async.sandbox.policy.patterns import PLAIN
 from rlm_async.sandbox.policy.realm import Checked, Realm
 from rlm_async.sandbox.policy.surfaces import Function
-from rlm_async.sandbox.policy.texts import formatted, shown, template_functions, text
+from rlm_async.sandbox.policy.texts import escaped, formatted, shown, string, template_functions, text
 from rlm_async.sandbox.policy.waiting import Waiter, Waiting, lazily
 
 _NONE: Mapping[str, type[Exception]] = MappingProxyType({})
@@ -151,7 +151,7 @@ class Guards:
             "getattr": parts.read, "write": writing.write, "call": parts.call, "dunder": dunder_guard(realm),
             "nameof": lambda owner, name: text_attribute(realm, owner, name),
             "typeof": lambda value: realm.scope_builtin("type")(value),  # type: ignore[operator]
-            "touch": touch, "text": text, "shown": shown, "format": formatted, "slice": slice, "box": Box,
+            "touch": touch, "text": text, "shown": shown, "string": string, "ascii": escaped, "format": formatted, "slice": slice, "box": Box,
             "catch": catch, "Exception": Exception, "manager": manager_guard(realm),
             "amanager": async_manager_guard(realm, waiting.wait), "await": waiting.wait, "aiter": waiting.each,
             "import": imports.whole, "import_from": imports.member,

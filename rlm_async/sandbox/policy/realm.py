@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABCMeta
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import FunctionType
@@ -19,7 +20,7 @@ REFUSED: Final = object()
 Admitted = TypeVar("Admitted", bound=Function)
 
 
-CLASSES = (type, Members)
+CLASSES = (type, Members, ABCMeta)
 """The types of classes that code may hold."""
 
 
@@ -31,7 +32,7 @@ class Realm:
     """The globals of the code; a function is the code's own if these are its globals."""
     own: dict[type, Mapping[str, object]] = field(default_factory=dict)
     """Classes that the code has defined -> attributes inherited from ours: REFUSED, or what stands in for them."""
-    host: Mapping[type, frozenset[str]] = field(default_factory=dict)
+    host: dict[type, frozenset[str]] = field(default_factory=dict)
     """Types of the host -> attributes that they show."""
     errors: set[type] = field(default_factory=set)
     """Exception types that code may name, raise and inherit from."""

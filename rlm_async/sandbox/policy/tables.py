@@ -12,8 +12,11 @@ import fractions
 import functools
 import hashlib
 import io
+import itertools
+import operator
 import random
 import re
+import statistics
 import string
 import time
 import types
@@ -80,6 +83,10 @@ WORDS: Mapping[type, str] = MappingProxyType({
     collections.ChainMap: "copy fromkeys get items keys maps new_child parents pop popitem setdefault update values",
     functools._lru_cache_wrapper: "cache_clear cache_info",  # noqa: SLF001  # the type of every cached function
     functools.partial: "",
+    type(functools.cache(int).cache_info()): "count currsize hits index maxsize misses",
+    type(datetime.date.min.isocalendar()): "count index week weekday year",
+    type(statistics.linear_regression((1, 2), (1, 2))): "count index intercept slope",
+    itertools.chain: "from_iterable",
     functools.cached_property: "",
     re.Pattern: "findall finditer flags fullmatch groupindex groups match pattern search split sub subn",
     re.Match: "end endpos expand group groupdict groups lastgroup lastindex pos re span start string",
@@ -130,12 +137,12 @@ CONSTRUCTIBLE: frozenset[type] = frozenset({
     str, bytes, bytearray, int, bool, float, complex, list, tuple, range, slice, dict, set, frozenset, types.NoneType,
     collections.Counter, collections.OrderedDict, collections.deque, collections.ChainMap, datetime.date,
     datetime.time, datetime.datetime, datetime.timedelta, datetime.timezone, io.StringIO, io.BytesIO, random.Random,
-    string.Template, uuid.UUID, csv.DictReader, csv.DictWriter, calendar.Calendar,
+    string.Template, uuid.UUID, csv.DictReader, csv.DictWriter, calendar.Calendar, operator.itemgetter,
 })  # fmt: skip
 """Types that code may call as they are; others are made by functions of ours or not at all."""
 
 UNSHOWN: frozenset[type] = frozenset({
     types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType, property, functools.partial,
-    functools.cached_property, functools._lru_cache_wrapper,  # noqa: SLF001  # as above
+    functools.cached_property, itertools.chain, functools._lru_cache_wrapper,  # noqa: SLF001  # as above
 })  # fmt: skip
 """Types whose instances have attributes, and which code does not hold themselves: `type(x)` gives a label."""

@@ -40,6 +40,12 @@ def shown(value: object) -> str:
     return _without_addresses(repr(value), value)
 
 
+def escaped(value: object) -> str:
+    """`ascii(value)`, likewise."""
+    value = deep_touch(value)
+    return _without_addresses(ascii(value), value)
+
+
 def _without_addresses(result: str, value: object) -> str:
     """An address is cut out, but data that merely looks like one is left alone."""
     if " at 0x" in result and not _is_data(value):
@@ -73,7 +79,7 @@ def formatted(value: object, spec: object = "", conversion: str = "") -> str:
     if conversion == "s":
         value = string(value)
     elif conversion:
-        value = shown(value) if conversion == "r" else ascii(deep_touch(value))
+        value = shown(value) if conversion == "r" else escaped(value)
     elif not spec:
         return string(value)
     if isinstance(value, Decimal) and abs(value.adjusted()) > _MOST_DIGITS:

@@ -28,7 +28,7 @@ _ABSTRACT = """Callable Collection Container Generator Hashable Iterable Iterato
 def modules(realm: Realm, checked: Checked, classes: Classes) -> Tables:
     """The tables of these modules."""
     realm.errors.add(FrozenInstanceError)
-    realm.host = {**realm.host, Field: frozenset({"name", "default"})}
+    realm.host[Field] = frozenset({"name", "default"})
     realm.substitutes[collections.defaultdict] = _defaultdict(checked)
     records, copies = Records(realm, checked), Copies(realm)
     abstract = {name: Hint(name, (getattr(collections.abc, name),)) for name in _ABSTRACT.split()}
