@@ -50,8 +50,8 @@ class FakeSupervisor:
             )
         return self.living
 
-    def find(self, settings):
-        return self.living
+    def ended(self, settings, serving):
+        return self.living != serving
 
 
 class FakeClient:

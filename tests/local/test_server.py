@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -139,6 +140,11 @@ def test_weights_that_do_not_load_are_a_clear_error(tmp_path, record):
     assert record.lines == ["starting junk on this machine (0 MiB)"]
 
 
+def test_weights_that_vanished_are_said_to_be_gone(tmp_path, record):
+    with pytest.raises(ConfigError, match=r"w\.gguf cannot be read any more: No such file"):
+        Supervisor(tmp_path, {}).ensure(Settings(model=str(tmp_path / "w.gguf"), name="w"), record)
+
+
 def test_a_missing_engine_is_named_with_its_fix(tmp_path, record, monkeypatch):
     (tmp_path / "w.gguf").write_bytes(b"GGUF")
     monkeypatch.setattr("rlm_async.models.local.supervisor.ENGINE", "no_such_engine")
@@ -178,6 +184,17 @@ def test_a_killed_server_is_replaced(real, record):
     second = supervisor.ensure(wanted, record)
     assert second.pid != first.pid
     assert supervisor.find(wanted) == second
+
+
+@REAL
+def test_weights_that_go_take_their_server_with_them(real, record):
+    supervisor, settings = real
+    wanted = settings("135m")
+    found = supervisor.ensure(wanted, record)
+    assert supervisor.stop_using(supervisor.folder / "others.gguf") == 0
+    assert supervisor.find(wanted) == found
+    assert supervisor.stop_using(Path(wanted.model)) == 1
+    assert supervisor.find(wanted) is None
 
 
 @REAL

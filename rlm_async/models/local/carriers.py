@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import zipfile
 from collections.abc import Callable, Iterator
@@ -61,7 +62,7 @@ class Carriers:
             finally:
                 for future in futures:
                     future.cancel()
-        wheels.rmdir()
+        shutil.rmtree(wheels, ignore_errors=True)  # what a killed pip left there goes too
 
 
 def _results(futures: list[Future[Path]]) -> Iterator[Path]:

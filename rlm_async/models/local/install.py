@@ -19,6 +19,7 @@ from rlm_async.models.local.carriers import Carriers
 from rlm_async.models.local.hub import ENDPOINT, Hub
 from rlm_async.models.local.progress import Reporter, Silent
 from rlm_async.models.local.store import Store, is_official
+from rlm_async.models.local.supervisor import Supervisor
 from rlm_async.models.local.weights import DEFAULT, WEIGHTS, Weights, find, mebibytes
 
 OWN = "RLM_ASYNC_LOCAL_WEIGHTS"
@@ -57,8 +58,13 @@ def installed() -> list[Weights]:
 
 
 def remove(name: str) -> int:
-    """Delete the cached weights of that name, and whatever was begun of them; the bytes freed."""
-    return Store.of(os.environ).remove(find(name))
+    """Delete the cached weights of that name, and whatever was begun of them; the bytes freed.
+
+    A server that uses them is ended first: it would keep the disk's blocks as long as it lives.
+    """
+    store, weights = Store.of(os.environ), find(name)
+    Supervisor.of(os.environ).stop_using(store.path(weights))
+    return store.remove(weights)
 
 
 class Installer:

@@ -78,7 +78,7 @@ class LocalModel:
             try:
                 completion = await link.client(wanted, budget)
             except ModelUnavailable as error:
-                if await anyio.to_thread.run_sync(self._supervisor.find, self.settings) == link.serving:
+                if not await anyio.to_thread.run_sync(self._supervisor.ended, self.settings, link.serving):
                     raise
                 text = f"the process of {self.settings.name} ended while it answered; the next call starts it again"
                 raise ModelUnavailable(text, received=error.received) from error

@@ -48,8 +48,11 @@ class Settings:
 
     @property
     def key(self) -> str:
-        """Servers with equal keys are one and the same."""
-        found = Path(self.model).stat()
+        """Servers with equal keys are one and the same. Raises ConfigError where the weights are gone."""
+        try:
+            found = Path(self.model).stat()
+        except OSError as error:
+            raise ConfigError(f"the weights {self.model} cannot be read any more: {error.strerror}") from error
         parts = [self.model, found.st_size, found.st_mtime_ns, self.window, self.slots]
         return hashlib.blake2b(json.dumps(parts).encode(), digest_size=8).hexdigest()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -87,8 +88,7 @@ class Store:
                     freed += path.stat().st_size
                     path.unlink()
             _seal_path(self.path(weights)).unlink(missing_ok=True)
-            if self.wheels(weights).is_dir():
-                self.wheels(weights).rmdir()
+            shutil.rmtree(self.wheels(weights), ignore_errors=True)
         return freed
 
     def wheels(self, weights: Weights) -> Path:

@@ -30,6 +30,7 @@ from rlm_async.models.local.weights import mebibytes
 START_SECONDS = 300.0
 """For a slow disk to deliver two gigabytes."""
 STOP_SECONDS = 15.0
+ENDING_SECONDS = 0.5
 ENGINE = "xllamacpp"
 _SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL", re.IGNORECASE)
 
@@ -50,6 +51,18 @@ class Supervisor:
     def find(self, settings: Settings) -> Serving | None:
         """The running server, or None."""
         return _living(Desk(self.folder, settings.key))
+
+    def ended(self, settings: Settings, serving: Serving) -> bool:
+        """Whether `serving`, over which a call has just failed, is no more.
+
+        A dying process closes its connections before it lets go of its lock, so this looks for a while.
+        """
+        end = time.monotonic() + ENDING_SECONDS
+        while self.find(settings) == serving:
+            if time.monotonic() > end:
+                return False
+            time.sleep(POLL_SECONDS)
+        return True
 
     def ensure(self, settings: Settings, report: Reporter) -> Serving:
         """The running server, started if there is none. Blocks, for seconds, until it is ready.
@@ -75,6 +88,12 @@ class Supervisor:
         """End the server of `settings`, or all; how many there were. Waits until they are gone."""
         keys = [settings.key] if settings else [path.stem for path in self.folder.glob("*.alive")]
         return sum(_stop(Desk(self.folder, key)) for key in keys)
+
+    def stop_using(self, model: Path) -> int:
+        """End the servers of a file of weights that is about to go; how many there were."""
+        desks = [Desk(self.folder, path.stem) for path in self.folder.glob("*.alive")]
+        wanted = str(model.resolve())
+        return sum(_stop(desk) for desk in desks if (found := desk.read()) is not None and found.model == wanted)
 
     def _start(self, settings: Settings, desk: Desk) -> Serving:
         if importlib.util.find_spec(ENGINE) is None:
