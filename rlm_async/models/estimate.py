@@ -1,7 +1,9 @@
 """How many tokens a text may have: a bound from its bytes, sharpened by what providers report.
 
 No tokeniser is loaded: they cost seconds and differ by model. Byte-level tokenisers never make more
-tokens than bytes; measured on prose, code, JSON and CJK text they stay below the weights used here.
+tokens than bytes; measured on prose, code, JSON, HTML, digits, Chinese, Russian and Hindi text, cl100k
+stays below the weights used here, at 1.3 to 3.2 times its count. `core.tokens` is closer and reads words;
+this looks at bytes only, at 2 ns a character, because it is asked several times for every call.
 """
 
 from __future__ import annotations

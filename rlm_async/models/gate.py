@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 
 import anyio
@@ -12,6 +12,7 @@ from rlm_async.core.budget import Budget
 from rlm_async.core.messages import Completion, Place, Request
 from rlm_async.core.usage import Rates
 from rlm_async.errors import ModelError, RateLimited
+from rlm_async.models.bill import Bill
 from rlm_async.models.tariff import Tariff
 from rlm_async.models.turnstile import Ticket, Turnstile
 from rlm_async.ports import Model
@@ -112,7 +113,8 @@ class Gate:
             pause = self._turnstile.paused(self._clock())
             if pause > self._patience:
                 raise RateLimited(f"the provider asked for a pause of {pause:.0f} seconds", pause)
-            with anyio.move_on_after(self._lead(ticket)):
+            delay = self._lead(ticket)
+            with nullcontext() if delay is None else anyio.move_on_after(delay):
                 await ticket.woken.wait()
             if ticket.admitted is None:
                 ticket.woken = anyio.Event()
@@ -172,7 +174,8 @@ class Gated:
     async def __call__(self, request: Request, budget: Budget) -> Completion:
         """Answer when it is this request's turn; fills in `waited` and `seconds`."""
         came = self._clock()
-        tokens = self._tariff.tokens(request)
+        held = budget.held.tokens if isinstance(budget, Bill) else 0
+        tokens = held or self._tariff.tokens(request)
         async with self._gate.turn(request.place, tokens) as ticket:
             began = self._clock()
             ticket.used = tokens - (request.max_tokens or 0)  # as long as nothing is known: the prompt

@@ -99,7 +99,9 @@ async def test_a_given_model_stays_open_and_its_own_are_closed():
 
 async def test_usage_is_priced_by_the_record_of_the_model():
     info = ModelInfo(name="m", price=Price(prompt=1.0, completion=10.0, cached=0.1))
-    model = ScriptedModel(lambda asked: reply(Usage(calls=1, prompt_tokens=1000, completion_tokens=10, cached_tokens=500)))
+    model = ScriptedModel(
+        lambda asked: reply(Usage(calls=1, prompt_tokens=1000, completion_tokens=10, cached_tokens=500))
+    )
     budget = Budget("run", Limits(usd=1.0))
     async with ModelTable(Sources(given={"m": model}, infos={"m": info})) as table:
         completion = await table(request(), budget)
