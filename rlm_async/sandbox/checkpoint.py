@@ -12,10 +12,13 @@ import os
 import select
 import signal
 import socket
+import time
 
 from rlm_async.sandbox import kernel
 
 _LET_GO = b"x"
+_TRIES = 200
+_PAUSE_SECONDS = 0.005
 
 
 class Keeper:
@@ -60,6 +63,10 @@ class Keeper:
 
     def _fork(self) -> int:
         self._leaving -= _reaped()
+        for _ in range(_TRIES if self._lifeline < 0 else 0):
+            with contextlib.suppress(BlockingIOError):
+                return kernel.fork_quietly()
+            time.sleep(_PAUSE_SECONDS)  # the dead count until the zygote has buried them
         try:
             return kernel.fork_quietly()
         except BlockingIOError:

@@ -30,7 +30,7 @@ LAYERS = (
 _FIRST_UID = 0x70000000
 """A range that systemd's UIDS-GIDS list calls unused; each worker has the uid `_FIRST_UID + pid`."""
 _NOBODY = 65534
-_PROCESSES = 4
+_PROCESSES = 6
 """The worker, its check-point, and the ones before them that are still being reaped."""
 _FILES = 16
 NICE = 10

@@ -188,6 +188,10 @@ class Session:
 
     async def _stopped(self, cell: Cell, result: Result | None, reason: str) -> Output:
         """Go back to the check-point, and say what that cost."""
+        if result is not None and "checkpoints" not in self._layers:
+            self._broken = False
+            told = f"The cell was stopped: {cell.stopped or 'the memory is full'}. Variables are as it left them."
+            return _output(result, cell, outcome="contained", lost=told)
         cpu, seconds = cell.cpu_seconds, cell.seconds
         why = cell.stopped or reason
         lost = await self._restore()

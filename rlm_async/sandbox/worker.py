@@ -69,18 +69,18 @@ class Worker:
         """Open the session and run cells until the host closes the wire."""
         signal.signal(STOP, self._on_stop)
         gc.disable()  # nothing to find in what is being set up, and the search costs milliseconds
-        rehearse(self._maker)
         first = self._line.receive_exactly()
         if not isinstance(first, Open):
             raise TypeError("a session starts with 'open'")
         self._room = first.memory_bytes
         jail.lock(self._standing, first.memory_bytes + 2 * first.context_bytes)
-        self._interpreter = self._maker(self._context(first), self._line, first)
+        context = self._context(first)
         self._line.message_bytes = first.message_bytes
+        self._line.send(wire.Ready())  # the rest happens while the host is still thinking of a first cell
+        self._interpreter = self._maker(context, self._line, first)
         gc.freeze()
         gc.enable()
         os.setpriority(os.PRIO_PROCESS, 0, jail.NICE)
-        self._line.send(wire.Ready())
         self._save()
         while True:
             message = self._line.next()
@@ -178,11 +178,7 @@ class Worker:
 
 
 def rehearse(maker: Maker) -> None:
-    """Run a cell for nobody, so that what happens at the first time has happened.
-
-    Once in the zygote, for caches; once in each warm worker, because the pages that a first cell writes to
-    are shared until then, and copying them takes longer than the cell.
-    """
+    """Run a cell for nobody in the zygote, so that what happens at the first time has happened in every worker."""
     reader, writer = os.pipe()
     limits = {"memory_bytes": 0, "context_bytes": 0, "answer_bytes": 1 << 20, "message_bytes": 1 << 20}
     sizes = {"output_characters": 1000, "source_characters": 1000, "window": 1, "documents": 1}

@@ -79,7 +79,10 @@ def jailed() -> set[int]:
     for path in Path("/proc").iterdir():
         if path.name.isdigit():
             try:
-                if path.stat().st_uid >= 0x70000000 and (path / "stat").read_text().rpartition(")")[2].split()[0] != "Z":
+                if (
+                    path.stat().st_uid >= 0x70000000
+                    and (path / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+                ):
                     found.add(int(path.name))
             except OSError:
                 continue
