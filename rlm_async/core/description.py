@@ -35,7 +35,7 @@ def describe(context: Context) -> str:
         kinds = _kinds(documents) if context.shape == "corpus" else ""
         lines += [kinds] if kinds else []
     if context.characters:
-        full = [document for document in documents if document.text.strip()] or list(documents)
+        full = [document for document in documents if document.text and not document.text.isspace()] or list(documents)
         lines += [_look(context, full), *_excerpts(context, full)]
     text = "\n".join(lines)
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
