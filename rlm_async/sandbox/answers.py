@@ -99,7 +99,7 @@ def _sorted(items: list[object]) -> list[object]:
     try:
         return sorted(items)  # type: ignore[type-var]
     except TypeError:
-        return sorted(items, key=repr)
+        return sorted(items, key=lambda item: (type(item).__name__, repr(item)))
 
 
 def _fields(value: object) -> dict[str, object] | None:

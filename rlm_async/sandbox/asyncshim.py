@@ -8,7 +8,8 @@ from types import CoroutineType
 from rlm_async.sandbox.faults import Cancelled
 from rlm_async.sandbox.handles import Handle
 from rlm_async.sandbox.primitives import Event, Queue, QueueEmpty, QueueFull, Semaphore, TaskGroup
-from rlm_async.sandbox.tasks import Scheduler, Task, Wait
+from rlm_async.sandbox.tasks import Scheduler, Task
+from rlm_async.sandbox.waitables import Wait
 from rlm_async.sandbox.waiting import AnyOf, Given, Settled, Waiting
 
 

@@ -52,6 +52,11 @@ class Call:
         error.place = self.places
         raise error
 
+    def abandon(self) -> None:
+        """Cancel it: nobody waits for the reply any more."""
+        self._desk.drop(self)
+        self.surfaced = True
+
     def failed(self) -> bool:
         """Whether it has an error that no code has seen yet."""
         return self.error is not None and not self.soft and not self.surfaced
@@ -144,7 +149,7 @@ class Desk:
         if plan in self._plans:
             self._plans.remove(plan)
         for call in plan.close():
-            self._drop(call)
+            self.drop(call)
 
     def settle(self, since: int = 0, owner: Task | None = None, *, all_owners: bool = True) -> Call | None:
         """Wait for the calls made since number `since`; the first that failed without anybody having seen it."""
@@ -162,7 +167,7 @@ class Desk:
         for plan in list(self._plans):
             self.close(plan)
         for call in list(self._flying.values()):
-            self._drop(call)
+            self.drop(call)
         self._made.clear()
 
     def landed(self, call: Call) -> bool:
@@ -189,7 +194,8 @@ class Desk:
         self.scheduler.activity += 1
         return call
 
-    def _drop(self, call: Call) -> None:
+    def drop(self, call: Call) -> None:
+        """Cancel a call that is still in flight."""
         if self._flying.pop(call.ticket, None) is not None:
             self._link.cancel(call.ticket)
             call.error = Cancelled("the call was cancelled before its reply came")

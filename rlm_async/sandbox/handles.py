@@ -105,8 +105,8 @@ for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "and_", 
     _stem = _name.rstrip("_")
     setattr(Handle, f"__{_stem}__", _operator(getattr(operator, _name)))
     setattr(Handle, f"__r{_stem}__", _reflected(getattr(operator, _name)))
-for _name in ("int", "float"):
-    setattr(Handle, f"__{_name}__", lambda handle, convert={"int": int, "float": float}[_name]: convert(handle.force()))
+for _name, _convert in (("int", int), ("float", float), ("index", operator.index)):
+    setattr(Handle, f"__{_name}__", lambda handle, convert=_convert: convert(handle.force()))
 
 
 def touch(x: object) -> object:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 import textwrap
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from types import CoroutineType, MappingProxyType
 
 from rlm_async.sandbox.faults import CellStopped
@@ -15,7 +15,6 @@ from rlm_async.sandbox.link import Link
 from rlm_async.sandbox.namespace import Namespace
 from rlm_async.sandbox.output import Output
 from rlm_async.sandbox.policy import Cell, PolicyError, compile_cell
-from rlm_async.sandbox.prefetch import Prefetch
 from rlm_async.sandbox.reports import Report, refusal, report, syntax, told
 
 MIB = 1 << 20
@@ -80,7 +79,8 @@ class Interpreter:
         self._out.write(text)
 
     def _compiled(self, source: str, filename: str) -> Cell:
-        cell = compile_cell(source, filename, before=_prefetching if self._settings.lazy else None)
+        before = partial(self._space.rewrite, filename) if self._settings.lazy else None
+        cell = compile_cell(source, filename, before=before)
         self._sources[filename] = cell.lines
         return cell
 
@@ -144,8 +144,3 @@ def _dedented(source: str) -> str:
     """A block that was indented as a whole, as in a list of a Markdown text, without that."""
     first = next((line for line in source.splitlines() if line.strip()), "")
     return textwrap.dedent(source) if first[:1] in {" ", "\t"} else source
-
-
-def _prefetching(tree: ast.Module) -> ast.Module:
-    rewritten: ast.Module = Prefetch().visit(tree)
-    return rewritten

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import reprlib
 from collections.abc import Callable, Mapping
 from types import CodeType, CoroutineType
@@ -15,10 +16,11 @@ from rlm_async.sandbox.executors import Executor, Futures, Thread
 from rlm_async.sandbox.faults import EXCEPTIONS, Cancelled, Deadlock
 from rlm_async.sandbox.handles import Handle, touch
 from rlm_async.sandbox.link import Link
+from rlm_async.sandbox.places import Regions
 from rlm_async.sandbox.policy import Guards, Settling, is_hidden
 from rlm_async.sandbox.policy.names import guard
 from rlm_async.sandbox.policy.surfaces import HostFunction, Module
-from rlm_async.sandbox.prefetch import PREFETCH
+from rlm_async.sandbox.prefetch import AWAITED, PREFETCH, Awaits, Prefetch
 from rlm_async.sandbox.primitives import Event, Queue, QueueEmpty, QueueFull, Semaphore, TaskGroup
 from rlm_async.sandbox.queries import Queries, query
 from rlm_async.sandbox.settling import resolve
@@ -88,9 +90,10 @@ class Namespace:
         self._write = write
         self._scheduler = Scheduler(link)
         self._desk = Desk(link, self._scheduler, limits.window)
-        self._queries = Queries(self._desk, limits.tools, lazy=limits.lazy)
+        self._regions = Regions(Task.step.__code__)
+        self._queries = Queries(self._desk, limits.tools, self._regions, lazy=limits.lazy)
         self._answers = Answers(self.variables, limits.answer_bytes)
-        self._waiting = Waiting(self._scheduler, self._starter)
+        self._waiting = Waiting(self._scheduler, self._regions, self._starter)
         toolbox = Toolbox(context, self.variables)
         answering = self._answers.functions()
         asking = self._queries.functions()
@@ -101,6 +104,7 @@ class Namespace:
             write=write, functions=functions, modules=self._modules(), types=TYPES,
             exceptions=_ERRORS, settling=Settling(lambda: self._desk.count, self._settle),
         )  # fmt: skip
+        self._checked = guards.checked
         self._names = guards.namespace()
         self._classes = guards.realm.own
         self._install()
@@ -120,6 +124,7 @@ class Namespace:
         builtins = table if isinstance(table, dict) else {}
         ahead = Ahead(self._desk, pure_builtins(PURE_FUNCTIONS | QUERIES, self._names))
         builtins[PREFETCH] = HostFunction("prefetch", ahead.prefetch)
+        builtins[AWAITED] = HostFunction("awaited", self._awaited)
         builtins[guard("await")] = self._waiting.awaiting
         self._own = {id(builtins[name]): name for name in self._queries.functions()}
         self._repr: Callable[[object], object] = builtins["repr"]
@@ -130,6 +135,12 @@ class Namespace:
             del self._names[name]
         self._names["context"] = self._context
         self._names["answer"] = self._answers.dict
+
+    def rewrite(self, filename: str, tree: ast.Module) -> ast.Module:
+        """A cell's source, ahead of the policy: what it will ask is started early where that is safe."""
+        self._regions.add(filename, tree)
+        rewritten: ast.Module = Awaits({*QUERIES, *self._queries.tools}).visit(Prefetch().visit(tree))
+        return rewritten
 
     def execute(self, code: CodeType) -> object:
         """Run compiled code in the namespace; its value where it is an expression."""
@@ -200,7 +211,8 @@ class Namespace:
         return {name: _SHORT.repr(value) for name, value in self.variables().items()}
 
     def _unawaited(self) -> None:
-        names = [name for name, value in self.variables().items() if type(value) is CoroutineType]
+        variables = self.variables()
+        names = [n for n, x in variables.items() if isinstance(x, CoroutineType) and x.cr_frame is not None]
         if names:
             self._write(f"[never awaited: {', '.join(names)} (write `await {names[0]}`)]\n")
 
@@ -214,6 +226,13 @@ class Namespace:
         if name in self._queries.tools:
             return lambda *arguments, **named: self._queries.start_tool(str(name), *arguments, **named)
         return None
+
+    def _awaited(self, what: object, *arguments: object, **named: object) -> object:
+        """`await f(...)` for a function of ours: the call is sent, and the `await` is what waits."""
+        starter = self._starter(what)
+        if starter is None:
+            return self._checked(what)(*arguments, **named)
+        return Handle(starter(*arguments, **named))
 
     def _settle(self, mark: object) -> None:
         since = mark if type(mark) is int else 0

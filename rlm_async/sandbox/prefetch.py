@@ -8,7 +8,7 @@ left as it is, and every node keeps its place in the source.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from copy import deepcopy
 from typing import TypeVar
 
@@ -26,6 +26,7 @@ from rlm_async.sandbox.shadows import (
 )
 
 PREFETCH = "$prefetch"
+AWAITED = "$awaited"
 _ITEMS = "$items"
 _CONSUMERS = frozenset({"list", "tuple", "set", "frozenset", "dict", "sum", "sorted", "max", "min", "join", "Counter"})
 """What reads a generator to its end."""
@@ -78,6 +79,22 @@ class Prefetch(ast.NodeTransformer):
         return node
 
 
+class Awaits(ast.NodeTransformer):
+    """`await f(x)` of a function of the host becomes `await $awaited(f, x)`: it waits there, not in the call."""
+
+    def __init__(self, names: Container[str]) -> None:
+        self._names = names
+
+    def visit_Await(self, node: ast.Await) -> ast.Await:
+        """One `await`."""
+        self.generic_visit(node)
+        call = node.value
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in self._names:
+            call.args.insert(0, call.func)
+            call.func = ast.copy_location(ast.Name(AWAITED, ast.Load()), call.func)
+        return node
+
+
 def _loop(node: ast.For) -> ast.expr | None:
     body = node.body
     targets = _names(node.target)
@@ -97,8 +114,6 @@ def _loop(node: ast.For) -> ast.expr | None:
 def _comprehended(node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp) -> ast.expr | None:
     results = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
     everything = [*results, *(part for generator in node.generators for part in generator.ifs)]
-    if is_query(results[0]) and not any(list(unconditional(part)) for part in everything[len(results) :]):
-        return None  # lazy as it is
     if any(_awaits_more(part) or generator.is_async for part in everything for generator in node.generators):
         return None
     return _ComprehensionShadow(node, results).wrapped()

@@ -6,7 +6,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Self
 
-from rlm_async.sandbox.tasks import Scheduler, Task, Wait
+from rlm_async.sandbox.tasks import Scheduler, Task
+from rlm_async.sandbox.waitables import Wait
 from rlm_async.sandbox.waiting import AnyOf, Waiting
 
 

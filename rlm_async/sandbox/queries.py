@@ -8,15 +8,20 @@ from collections.abc import Callable, Iterable, Mapping
 from rlm_async.sandbox.answers import plain
 from rlm_async.sandbox.calls import Call, Desk, Payload
 from rlm_async.sandbox.handles import Handle, deep_touch
+from rlm_async.sandbox.places import Regions
 
 _TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", list: "array", dict: "object"}
 
 
 class Queries:
-    """The query functions and tools of one namespace. With `lazy` off each call waits for its reply."""
+    """The query functions and tools of one namespace. With `lazy` off each call waits for its reply.
 
-    def __init__(self, desk: Desk, tools: Mapping[str, str], *, lazy: bool) -> None:
+    So does a call in a block that may catch its error: what stands after it there must not run if it fails.
+    """
+
+    def __init__(self, desk: Desk, tools: Mapping[str, str], regions: Regions, *, lazy: bool) -> None:
         self._desk = desk
+        self._regions = regions
         self.tools = tools
         self.lazy = lazy
 
@@ -60,7 +65,7 @@ class Queries:
         return answers if self.lazy else [deep_touch(answer) for answer in answers]
 
     def _given(self, call: Call) -> object:
-        return Handle(call) if self.lazy else call.result()
+        return Handle(call) if self.lazy and not self._regions.inside() else call.result()
 
     def _tool(self, name: str) -> Callable[..., object]:
         def tool(*arguments: object, **named: object) -> object:

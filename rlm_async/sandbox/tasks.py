@@ -11,53 +11,10 @@ import itertools
 import sys
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator, Iterable, Sequence
-from typing import Protocol
 
 from rlm_async.sandbox.faults import Cancelled, Deadlock
 from rlm_async.sandbox.link import Link
-
-
-class Waitable(Protocol):
-    """Something that will be done: a call, a task, a timer, a lock."""
-
-    def done(self) -> bool:
-        """Whether there is nothing left to wait for."""
-        ...
-
-    def tickets(self) -> Sequence[int]:
-        """Replies of the host that would bring it forward; empty where only other tasks can."""
-        ...
-
-
-class Wait:
-    """Awaiting a waitable: gives the turn away until it is done."""
-
-    __slots__ = ("_target",)
-
-    def __init__(self, target: Waitable) -> None:
-        self._target = target
-
-    def __await__(self) -> Generator[Waitable, None, None]:
-        while not self._target.done():
-            yield self._target
-
-
-class Timer:
-    """A moment in the scheduler's own time, in seconds since the start."""
-
-    __slots__ = ("due", "fired")
-
-    def __init__(self, due: float) -> None:
-        self.due = due
-        self.fired = False
-
-    def done(self) -> bool:
-        """Whether the moment is past."""
-        return self.fired
-
-    def tickets(self) -> Sequence[int]:
-        """None: a timer waits for nobody."""
-        return ()
+from rlm_async.sandbox.waitables import Abandonable, Timer, Waitable
 
 
 class Task:
@@ -125,6 +82,7 @@ class Task:
             return False
         self.cancelled_ = True
         self.observed = True
+        self._scheduler.abandon(self)
         self._coroutine.close()
         self._end(error=Cancelled(f"{self.name} was cancelled"))
         return True
@@ -243,6 +201,13 @@ class Scheduler:
             self._blocked.remove(task)
         if task in self._ready:
             self._ready.remove(task)
+
+    def abandon(self, task: Task) -> None:
+        """Take back the call that a task waits for, where nobody else does."""
+        target = task.waits_for
+        others = (other.waits_for for other in self.pending() if other is not task)
+        if isinstance(target, Abandonable) and not any(other is target for other in others):
+            target.abandon()
 
     def timer(self, seconds: float, *, timeout: bool = False) -> Timer:
         """A moment `seconds` from now; a `timeout` is one that strikes only when nothing else can happen."""

@@ -8,7 +8,9 @@ from types import CoroutineType
 
 from rlm_async.sandbox.calls import Call
 from rlm_async.sandbox.handles import Handle, deep_touch, touch
-from rlm_async.sandbox.tasks import Scheduler, Task, Timer, Wait, Waitable
+from rlm_async.sandbox.places import Regions
+from rlm_async.sandbox.tasks import Scheduler, Task
+from rlm_async.sandbox.waitables import Timer, Wait, Waitable
 
 _VALUES = (str, int, float, bool, list, dict, tuple, set, type(None), defaultdict, deque)
 """What our own functions return where the model may write `await` without need."""
@@ -91,8 +93,9 @@ def waitable(item: object) -> Task | Call | Gathered | None:
 class Waiting:
     """The functions of a namespace that know about tasks."""
 
-    def __init__(self, scheduler: Scheduler, own: Callable[[object], Starter | None]) -> None:
+    def __init__(self, scheduler: Scheduler, regions: Regions, own: Callable[[object], Starter | None]) -> None:
         self._scheduler = scheduler
+        self._regions = regions
         self._own = own
         """Gives for one of our functions, as code holds it, a starter that does not wait; else None."""
 
@@ -108,7 +111,7 @@ class Waiting:
     def awaiting(self, x: object) -> Awaitable[object]:
         """What `await x` really awaits; raises TypeError for what cannot be awaited."""
         if type(x) is Handle:
-            lazy = getattr(x.pending, "lazy", False) and self._scheduler.alone()
+            lazy = getattr(x.pending, "lazy", False) and self._scheduler.alone() and not self._regions.inside()
             return Given(x) if lazy else Settled(x)
         if isinstance(x, CoroutineType | Task | Given | Settled | Wait):
             return x
@@ -120,7 +123,11 @@ class Waiting:
         """A task for a coroutine, a handle, a task or a plain value."""
         if type(x) is Task:
             return x
-        return self._scheduler.start(_await(self.awaiting(x)), name)
+        if type(x) is not Handle:
+            return self._scheduler.start(_await(self.awaiting(x)), name)
+        task = self._scheduler.start(_await(Settled(x)), name)
+        task.waits_for = x.pending
+        return task
 
     def spawn(self, what: object, *arguments: object, **named: object) -> Task:
         """`spawn(f, *args)`, `spawn(coroutine)` or `spawn(handle)`: a task with done(), result() and cancel()."""
@@ -203,6 +210,8 @@ async def _run(
     waiting: Waiting, what: Callable[..., object], arguments: Sequence[object], named: Mapping[str, object]
 ) -> object:
     value = what(*arguments, **named)
-    if isinstance(value, Handle | CoroutineType | Given | Settled | Wait):
+    if type(value) is Handle:
+        return await Settled(value)
+    if isinstance(value, CoroutineType | Given | Settled | Wait):
         return await waiting.awaiting(value)
     return deep_touch(value)
