@@ -20,7 +20,7 @@ import anyio.to_thread
 
 from rlm_async.errors import SandboxTimeout, SandboxUnavailable
 from rlm_async.sandbox.process import Process
-from rlm_async.sandbox.zygote import BORN, CLOSE, CONTROL, CULL, FORK, READY, RECORD, Plan
+from rlm_async.sandbox.zygote import BORN, CLOSE, CONTROL, FORK, READY, RECORD, Plan
 
 _BOOT = (
     "import json, sys\n"
@@ -92,7 +92,7 @@ class Launcher:
                 if len(data) < RECORD.size:
                     self.end()
                     raise SandboxUnavailable("the process that forks workers has died; the next session starts another")
-                kind, first, _ = RECORD.unpack(data)
+                kind, first = RECORD.unpack(data)
                 if kind != BORN:
                     raise SandboxUnavailable(f"no worker could be forked: {os.strerror(first)}")
                 return Process(first, descriptors, self)
@@ -103,11 +103,6 @@ class Launcher:
         with contextlib.suppress(SandboxUnavailable):
             self._order(CLOSE, pid)
 
-    def cull(self, pid: int, keep: int) -> None:
-        """Have all of a session killed but `keep`."""
-        with contextlib.suppress(SandboxUnavailable):
-            self._order(CULL, pid, keep)
-
     def end(self) -> None:
         """End the zygote, and with it every worker."""
         if self._control.fileno() >= 0:
@@ -115,9 +110,9 @@ class Launcher:
                 anyio.notify_closing(self._control)
         self._ended()
 
-    def _order(self, kind: int, first: int = 0, second: int = 0) -> None:
+    def _order(self, kind: int, first: int = 0) -> None:
         try:
-            self._control.send(RECORD.pack(kind, first, second))
+            self._control.send(RECORD.pack(kind, first))
         except OSError:
             self.end()
             raise SandboxUnavailable(

@@ -12,9 +12,11 @@ import time
 from typing import Protocol
 
 import anyio
+import anyio.to_thread
 
 from rlm_async.errors import SandboxCrashed
 from rlm_async.sandbox.connection import Connection
+from rlm_async.sandbox.strays import cull
 from rlm_async.sandbox.worker import STOP
 from rlm_async.sandbox.zygote import SEQUENCED
 
@@ -30,10 +32,6 @@ class Mother(Protocol):
 
     def close_group(self, pid: int) -> None:
         """Kill and reap all of a session."""
-        ...
-
-    def cull(self, pid: int, keep: int) -> None:
-        """Kill all of a session but one."""
         ...
 
 
@@ -96,8 +94,8 @@ class Process:
             self._hand(theirs)
         with anyio.move_on_after(_WAKE_SECONDS):
             pid = await connection.sender()
-            self._mother.cull(self.group, pid)
             self._follow(pid)
+            await anyio.to_thread.run_sync(cull, self.group, pid)
             return connection
         raise SandboxCrashed("the check-point of the worker did not wake up")
 

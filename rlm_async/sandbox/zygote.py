@@ -22,9 +22,9 @@ from rlm_async.sandbox import jail, kernel, worker
 from rlm_async.sandbox.line import Line
 from rlm_async.sandbox.wire import Hello
 
-RECORD = struct.Struct("<iii")
-"""An order or an answer: what, and two numbers."""
-READY, FORK, BORN, CLOSE, CULL, FAILED = range(6)
+RECORD = struct.Struct("<ii")
+"""An order or an answer: what, and a number."""
+READY, FORK, BORN, CLOSE, FAILED = range(5)
 CONTROL = 3
 """The descriptor of the socket to the host."""
 _WIRE, _PARK = 3, 4
@@ -84,13 +84,11 @@ class Zygote:
         data = self._control.recv(RECORD.size, socket.MSG_WAITALL)
         if len(data) < RECORD.size:
             return False
-        order, first, second = RECORD.unpack(data)
+        order, first = RECORD.unpack(data)
         if order == FORK:
             self._fork()
         elif order == CLOSE:
             self._close(first)
-        elif order == CULL:
-            _cull(first, second)
         return True
 
     def _fork(self) -> None:
@@ -103,7 +101,7 @@ class Zygote:
                 os.waitpid(pid, 0)
                 pid = os.fork()
         except OSError as error:
-            self._control.sendall(RECORD.pack(FAILED, error.errno or 0, 0))
+            self._control.sendall(RECORD.pack(FAILED, error.errno or 0))
             pid = -1
         if pid == 0:
             self._become(mine[1], park[1])
@@ -117,7 +115,7 @@ class Zygote:
         pidfd = _pidfd(pid)
         if pidfd >= 0:
             descriptors.append(pidfd)
-        socket.send_fds(self._control, [RECORD.pack(BORN, pid, 0)], descriptors)
+        socket.send_fds(self._control, [RECORD.pack(BORN, pid)], descriptors)
         if pidfd >= 0:
             os.close(pidfd)
 
@@ -155,27 +153,6 @@ def _reap() -> None:
             continue
 
 
-def _cull(group: int, keep: int) -> None:
-    """Kill every process of a group but one and its children: what hostile code forked beside the check-point."""
-    while strays := [pid for pid, parent in _members(group) if keep not in (pid, parent)]:
-        for pid in strays:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        _reap()
-
-
-def _members(group: int) -> list[tuple[int, int]]:
-    """The living processes of a group, each with its parent."""
-    found = []
-    for name in os.listdir("/proc"):  # noqa: PTH208 - the zygote loads no pathlib
-        if name.isdigit():
-            with contextlib.suppress(OSError), open(f"/proc/{name}/stat", "rb") as stat:  # noqa: PTH123 - the same
-                fields = stat.read().rpartition(b")")[2].split()
-                if int(fields[2]) == group and fields[0] != b"Z":
-                    found.append((int(name), int(fields[1])))
-    return found
-
-
 def _pidfd(pid: int) -> int:
     try:
         return os.pidfd_open(pid) if hasattr(os, "pidfd_open") else -1
@@ -204,6 +181,6 @@ def main(settings: Mapping[str, object]) -> None:
     kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
     gc.collect()
     gc.freeze()
-    control.sendall(RECORD.pack(READY, os.getpid(), 0))
+    control.sendall(RECORD.pack(READY, os.getpid()))
     Zygote(control, plan, maker).serve()
     os._exit(0)
