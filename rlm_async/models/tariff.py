@@ -19,6 +19,7 @@ ENOUGH_OUTPUT = 4_096
 """With so much a call goes on at once where money is tight, rather than wait for siblings to settle."""
 LEAST_OUTPUT = 256
 """A call is refused rather than shrunk below this."""
+_SHARE = 16
 _LONG_PROMPT = 100_000
 """Some providers double the price of prompts longer than 128,000, 200,000 or 272,000 tokens."""
 
@@ -35,6 +36,8 @@ class Ask:
     most: int
     enough: int
     least: int
+    share: int = 1
+    """Beyond `enough`, one part in so many of what is left: else the first siblings would take it all."""
     last: bool = False
     """Waits behind nobody: see `Request.last`."""
 
@@ -57,8 +60,11 @@ class Tariff:
         """The hold that `request` needs. A maximum named by the caller is kept unless it cannot be paid."""
         prompt = self.estimator.bound(request)
         most = self._output(request)
-        enough = most if request.max_tokens is not None else min(ENOUGH_OUTPUT, most)
-        return Ask(self, prompt, most, enough, min(LEAST_OUTPUT, most), request.last)
+        least = min(LEAST_OUTPUT, most)
+        if request.max_tokens is not None:
+            return Ask(self, prompt, most=most, enough=most, least=least, last=request.last)
+        enough = min(ENOUGH_OUTPUT, most)
+        return Ask(self, prompt, most=most, enough=enough, least=least, share=_SHARE, last=request.last)
 
     def bound(self, prompt_tokens: int, completion_tokens: int) -> Usage:
         """The most that one attempt can cost; money is None where the price is unknown."""

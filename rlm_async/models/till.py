@@ -98,13 +98,13 @@ class _Line:
     def _lacking(self, waiter: _Waiter) -> set[Budget]:
         """Let the waiter through or refuse it; or say which scopes it waits for."""
         bill, ask = waiter.bill, waiter.ask
-        size: int | None = None
-        for least, most in ((ask.enough, ask.most), (ask.least, ask.enough)):
-            size = _largest(bill, ask, least, most)
-            if size is not None:
-                break
-            if lacking := self._worth_waiting(bill, ask.cost(least)):
-                return lacking
+        size = _comfortable(bill, ask)
+        if size is None and (lacking := self._worth_waiting(bill, ask.cost(ask.enough))):
+            return lacking
+        if size is None:
+            size = _largest(bill, ask, (ask.least, ask.enough))
+        if size is None and (lacking := self._worth_waiting(bill, ask.cost(ask.least))):
+            return lacking
         waiter.size = ask.least if size is None else size
         cost = ask.cost(waiter.size)
         try:
@@ -184,24 +184,33 @@ def _chain(bill: Budget) -> Iterator[Budget]:
         scope = scope.parent
 
 
-def _fits(bill: Bill, cost: Usage) -> bool:
+def _fits(bill: Bill, cost: Usage, share: int = 1) -> bool:
+    """Whether `cost` is at most one part in `share` of what every scope has left; of calls, all may be used."""
     return all(
-        left is None or _amount(cost, resource) <= left
+        left is None or _amount(cost, resource) * (1 if resource == "calls" else share) <= left
         for scope in _chain(bill)
         for resource in RESOURCES
         for left in [scope.remaining(resource)]
     )
 
 
-def _largest(bill: Bill, ask: Ask, least: int, most: int) -> int | None:
-    """The most completion tokens in a range that can be paid now, by bisection; None where `least` cannot."""
-    if _fits(bill, ask.cost(most)):
+def _comfortable(bill: Bill, ask: Ask) -> int | None:
+    """A size from `enough` on that can be paid now, taking no more than the ask's share of what is left."""
+    if not _fits(bill, ask.cost(ask.enough)):
+        return None
+    return _largest(bill, ask, (ask.enough, ask.most), ask.share) or ask.enough
+
+
+def _largest(bill: Bill, ask: Ask, between: tuple[int, int], share: int = 1) -> int | None:
+    """The most completion tokens of a range that can be paid now, by bisection; None where none can."""
+    least, most = between
+    if _fits(bill, ask.cost(most), share):
         return most
-    if not _fits(bill, ask.cost(least)):
+    if not _fits(bill, ask.cost(least), share):
         return None
     while most - least > 1:
         middle = (least + most) // 2
-        least, most = (middle, most) if _fits(bill, ask.cost(middle)) else (least, middle)
+        least, most = (middle, most) if _fits(bill, ask.cost(middle), share) else (least, middle)
     return least
 
 

@@ -12,15 +12,16 @@ from rlm_async.core.messages import Completion, Request
 from rlm_async.core.usage import Usage
 
 Scripted = str | Completion | Exception
-Script = Iterable[Scripted] | Mapping[str, Scripted] | Callable[[Request], Scripted | Awaitable[Scripted]] | str
+Script = Scripted | Iterable[Scripted] | Mapping[str, Scripted] | Callable[[Request], Scripted | Awaitable[Scripted]]
 
 
 class ScriptedModel:
     """Answers from a list in order, by a function, by the first pattern found in the prompt, or always the same.
 
-    An exception in the script is raised. A text is counted as a token for each word, and costs nothing;
-    give a whole `Completion` for anything else. `requests` keeps what was asked, in order of arrival;
-    `in_flight` and `peak` say how many were asked at once. `latency` is in seconds.
+    An exception in the script is raised; a single text, completion or exception is given every time. A
+    text is counted as a token for each word, and costs nothing; give a whole `Completion` for anything
+    else. `requests` keeps what was asked, in order of arrival; `in_flight` and `peak` say how many were
+    asked at once. `latency` is in seconds.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class ScriptedModel:
 
 
 def _reader(script: Script) -> Callable[[Request], Scripted | Awaitable[Scripted]]:
-    if isinstance(script, str):
+    if isinstance(script, str | Completion | Exception):
         return lambda _: script
     if callable(script):
         return script
