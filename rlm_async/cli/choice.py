@@ -1,0 +1,73 @@
+"""Which model answers where none is named, and the line that says so."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from rlm_async.api import RLM
+from rlm_async.cli.options import KEYS, MODEL, Choices
+from rlm_async.errors import ConfigError
+from rlm_async.models.local.choice import choose, is_local
+from rlm_async.ports import Sink
+from rlm_async.sandbox.factory import Mode, Sandbox
+
+
+def model_named(given: str | None, api_base: str | None, environ: Mapping[str, str]) -> str:
+    """The model's name: as given, as `RLM_ASYNC_MODEL` says, or `local`; raises ConfigError."""
+    named = given if given is not None else environ.get(MODEL)
+    if named is not None and not named.strip() and given is not None:
+        raise ConfigError("--model is empty; name a model, such as openai/gpt-5 or local")
+    if named and named.strip():
+        return named.strip()
+    if api_base is not None:
+        raise ConfigError("--api-base needs --model: name a model that is served there, such as openai/NAME")
+    return "local"
+
+
+def introduction(model: str, given: str | None, environ: Mapping[str, str]) -> str | None:
+    """One line about a local model: which one answers and what it cannot do; None for any other.
+
+    Raises ConfigError where its weights are not installed.
+    """
+    if not is_local(model):
+        return None
+    line = choose(model, environ).note
+    keys = [name for name in KEYS if environ.get(name)]
+    if given is None and not environ.get(MODEL):
+        line += f"; {keys[0]} is set: name that provider's model with --model" if keys else "; --model takes another"
+    return line
+
+
+@asynccontextmanager
+async def composed(choices: Choices, sink: Sink) -> AsyncIterator[RLM]:
+    """The RLM of what was chosen, whose runs tell `sink`; raises ConfigError."""
+    if choices.journal is not None:
+        raise ConfigError("--journal: runs are not kept on disk yet; leave it out")
+    mode = sandbox_mode(choices.sandbox)
+    async with AsyncExitStack() as stack:
+        sandbox = None if mode is None else await stack.enter_async_context(Sandbox(mode=mode))
+        yield RLM(
+            choices.model,
+            sub_model=choices.sub_model,
+            api_base=choices.api_base,
+            api_key=choices.api_key,
+            limits=choices.limits,
+            rates=choices.rates,
+            profile=choices.profile,
+            strategy=choices.strategy,
+            sandbox=sandbox,
+            strict=choices.strict,
+            sinks=(lambda: sink,),
+        )
+
+
+def sandbox_mode(mode: str | None) -> Mode | None:
+    """The mode that `--sandbox` names; raises ConfigError."""
+    if mode is None:
+        return None
+    if mode == "strict":
+        return "strict"
+    if mode == "process":
+        return "process"
+    raise ConfigError(f"--sandbox {mode!r}: choose strict or process")

@@ -1,0 +1,116 @@
+"""What the views know of a run, kept up event by event."""
+
+from __future__ import annotations
+
+import pytest
+
+from rlm_async.cli.progress import Progress
+from rlm_async.core.graph import State
+
+
+@pytest.fixture
+def progress():
+    return Progress()
+
+
+def test_a_parent_counts_its_children_by_state(story, progress):
+    run = story(progress)
+    root = run.node()
+    run.leaf(root)
+    run.node(root, 1)
+    run.node(root, 1, state=State.QUEUED)
+    run.move(root, State.WAITING)
+    seen = progress.nodes[root]
+    assert (seen.states[State.DONE], seen.states[State.RUNNING], seen.states[State.QUEUED]) == (1, 1, 1)
+    assert list(seen.live) == [2, 3]
+    assert progress.states[State.WAITING] == 1
+
+
+def test_what_a_subtree_spent_reaches_its_root_once_it_ends(story, progress):
+    run = story(progress)
+    root = run.node()
+    child = run.node(root, 1)
+    run.leaf(child, 2)
+    run.leaf(child, 2)
+    assert progress.nodes[root].spent.tokens == 0
+    run.move(child, State.DONE)
+    assert progress.nodes[root].spent.tokens == 200
+    assert progress.spent.tokens == 200
+
+
+def test_a_shared_node_is_counted_once_and_known_to_both_parents(story, progress):
+    run = story(progress)
+    root = run.node()
+    first, second = run.node(root, 1), run.node(root, 1)
+    leaf = run.node(first, 2)
+    run.share(leaf, second, 2)
+    assert list(progress.nodes[second].live) == [leaf]
+    run.reply(leaf, run.ask(leaf))
+    run.move(leaf, State.DONE)
+    assert not progress.nodes[first].live
+    assert not progress.nodes[second].live
+    assert (progress.nodes[first].spent.tokens, progress.nodes[second].spent.tokens) == (100, 0)
+    assert progress.spent.calls == 1
+
+
+def test_a_finished_node_can_be_shared_too(story, progress):
+    run = story(progress)
+    root = run.node()
+    leaf = run.leaf(root)
+    other = run.node(root, 1)
+    run.share(leaf, other, 2)
+    run.share(leaf, other, 2)
+    assert progress.nodes[other].states[State.DONE] == 1
+    assert not progress.nodes[other].live
+
+
+def test_one_unknown_price_is_not_lost_in_the_sum(story, progress):
+    run = story(progress)
+    root = run.node()
+    run.leaf(root, nanos=5_000_000)
+    run.leaf(root, nanos=None)
+    assert (progress.spent.nanos, progress.spent.unknown) == (5_000_000, True)
+
+
+def test_calls_in_flight_end_with_their_reply_or_their_node(story, progress):
+    run = story(progress)
+    root = run.node()
+    one, two = run.ask(root), run.ask(root)
+    assert (progress.in_flight, list(progress.nodes[root].asking)) == (2, [one, two])
+    run.reply(root, one)
+    assert progress.in_flight == 1
+    run.reply(root, two)
+    assert not progress.nodes[root].asking
+
+
+def test_rates_forget_what_is_older_than_a_minute(story, progress):
+    run = story(progress)
+    root = run.node()
+    run.leaf(root)
+    run.at = 30.0
+    run.leaf(root)
+    assert progress.flow.per_minute(60.0) == (2.0, 200.0)
+    assert progress.flow.per_minute(61.0) == (1.0, 100.0)
+    assert progress.flow.per_minute(200.0) == (0.0, 0.0)
+
+
+def test_the_estimate_needs_something_to_go_by(story, progress):
+    run = story(progress)
+    root = run.node()
+    for _ in range(10):
+        run.leaf(root)
+    assert progress.seconds_left(20.0) is None
+    for _ in range(9):
+        run.node(root, 1)
+    assert progress.seconds_left(20.0) == 20.0
+
+
+def test_the_last_draft_of_the_root_is_kept_for_an_early_end(story, progress):
+    run = story(progress)
+    root = run.node()
+    child = run.node(root, 1)
+    run.draft(root, "it is about whales")
+    run.draft(child, "it is about bees")
+    assert progress.draft == "it is about whales"
+    run.draft(root, {"topic": "whales"})
+    assert "whales" in progress.draft
