@@ -5,15 +5,16 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import BuiltinFunctionType, FunctionType, MethodDescriptorType, MethodType
 
 from rlm_async.sandbox.handles import Handle, touch
 from rlm_async.sandbox.policy.attributes import Getattr
-from rlm_async.sandbox.policy.lazy import touched_method, touching
+from rlm_async.sandbox.policy.lazy import Depth, touched_method, touching
 from rlm_async.sandbox.policy.names import CALLED_DUNDERS
 from rlm_async.sandbox.policy.realm import CLASSES, Checked, Realm
 from rlm_async.sandbox.policy.refusals import ATTRIBUTES, PolicyError, with_hint
-from rlm_async.sandbox.policy.surfaces import Function, Hint, HostFunction, Module, Root
+from rlm_async.sandbox.policy.surfaces import Function, HostFunction, Module, Root
 from rlm_async.sandbox.policy.tables import ALLOWED, CONSTRUCTIBLE
 
 _PREPARED = (
@@ -23,46 +24,76 @@ _PREPARED = (
 """Callable objects whose inner function was checked when code made them."""
 
 
-def call_guard(realm: Realm) -> Checked:
-    """The guard for calls in one namespace: gives back what to call."""
-    scope = realm.scope
-    functions, substitutes = realm.functions, realm.substitutes
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """The guards for calls in one namespace. Each gives back what to call."""
 
-    def callable_for(function: object) -> Function:
+    realm: Realm
+
+    def now(self) -> Checked:
+        """For arguments that are there already, or that no call is needed for."""
+        scope, resolve = self.realm.scope, self.resolve
+
+        def call(function: object) -> Function:
+            if type(function) is FunctionType and function.__globals__ is scope:
+                return function
+            found, depth = resolve(function)
+            return touching(found, depth) if depth is not None and Handle.live else found
+
+        return call
+
+    def late(self) -> Checked:
+        """For arguments that are yet to be computed: one of them may be the first lazy value."""
+        scope, resolve = self.realm.scope, self.resolve
+
+        def call(function: object) -> Function:
+            if type(function) is FunctionType and function.__globals__ is scope:
+                return function
+            found, depth = resolve(function)
+            return found if depth is None else touching(found, depth)
+
+        return call
+
+    def resolve(self, function: object) -> tuple[Function, Depth | None]:
+        """What to call, and what of its arguments must be real; None if it does its own touching."""
         kind = type(function)
         if kind is FunctionType:
-            if function.__globals__ is scope:  # type: ignore[attr-defined]
-                return function  # type: ignore[return-value]
-            depth = functions.get(function)
-            if depth is not None:
-                return touching(function, depth) if Handle.live else function  # type: ignore[arg-type, return-value]
+            depth = self.realm.functions.get(function)
+            found: Resolved = None if depth is None else (function, depth)  # type: ignore[assignment]
         elif kind is HostFunction:
-            return function.run  # type: ignore[attr-defined, no-any-return]
-        found = _callable(realm, function, kind)
+            return function.run, None  # type: ignore[attr-defined]
+        elif kind is Handle:
+            return self.resolve(touch(function))
+        elif kind in CLASSES:
+            found = self._class(function)
+        elif kind in self.realm.own:
+            has_call = any("__call__" in base.__dict__ for base in kind.__mro__ if base in self.realm.own)
+            found = (function, None) if has_call else None  # type: ignore[assignment]
+        else:
+            found = self._other(function, kind)
         if found is None:
             raise _not_callable(function)
         return found
 
-    def _substituted(function: object) -> Function:
-        found = substitutes.get(function, function)
-        return touching(found, realm.depth(function)) if Handle.live else found  # type: ignore[arg-type, return-value]
+    def _class(self, function: object) -> Resolved:
+        realm = self.realm
+        if function in realm.own or function in realm.host:
+            return function, None  # type: ignore[return-value]
+        known = function in CONSTRUCTIBLE or function in realm.substitutes or function in realm.errors
+        return self._substituted(function) if known or function in realm.functions or function is Root else None
 
-    def _callable(realm: Realm, function: object, kind: type) -> Function | None:
-        if kind is Handle:
-            return callable_for(touch(function))
-        if kind in CLASSES:
-            if function in realm.own or function in realm.host:
-                return function  # type: ignore[return-value]
-            known = function in CONSTRUCTIBLE or function in substitutes or function in realm.errors
-            return _substituted(function) if known or function in functions or function is Root else None
-        if kind in realm.own:
-            has_call = any("__call__" in base.__dict__ for base in kind.__mro__ if base in realm.own)
-            return function if has_call else None  # type: ignore[return-value]
-        if _is_method(realm, function, kind):
-            return _substituted(function) if not _is_own_method(realm, function) else function  # type: ignore[return-value]
-        return function if kind in _PREPARED or kind is Hint else None  # type: ignore[return-value]
+    def _other(self, function: object, kind: type) -> Resolved:
+        if _is_own_method(self.realm, function):
+            return function, None  # type: ignore[return-value]
+        if _is_method(self.realm, function, kind):
+            return self._substituted(function)
+        return (function, Depth.DEEP) if kind in _PREPARED else None  # type: ignore[return-value]
 
-    return callable_for
+    def _substituted(self, function: object) -> tuple[Function, Depth]:
+        return self.realm.substitutes.get(function, function), self.realm.depth(function)  # type: ignore[return-value, arg-type]
+
+
+Resolved = tuple[Function, Depth | None] | None
 
 
 def _is_own_method(realm: Realm, function: object) -> bool:
@@ -112,7 +143,7 @@ def _not_callable(function: object) -> Exception:
 Method = Callable[..., object]
 
 
-def method_guards(realm: Realm, read: Getattr, checked: Checked) -> dict[str, Method]:
+def method_guards(realm: Realm, read: Getattr, checked: Checked, late: Checked) -> dict[str, Method]:
     """The fused guards: look a method up and call it, in one step for up to three plain arguments."""
     tables = realm.methods
 
@@ -122,6 +153,9 @@ def method_guards(realm: Realm, read: Getattr, checked: Checked) -> dict[str, Me
             if function is not None:
                 return touching(function, realm.depth(owner.members[name])) if Handle.live else function
         return checked(read(owner, name))
+
+    def found_late(owner: object, name: str) -> Function:
+        return late(read(owner, name))
 
     def method0(owner: object, name: str) -> object:
         table = tables.get(type(owner))
@@ -149,7 +183,9 @@ def method_guards(realm: Realm, read: Getattr, checked: Checked) -> dict[str, Me
             return function(owner, first, second, third)
         return found(owner, name)(first, second, third)
 
-    return {"method": found, "method0": method0, "method1": method1, "method2": method2, "method3": method3}
+    return {
+        "method": found, "method_late": found_late, "method0": method0, "method1": method1, "method2": method2, "method3": method3,
+    }  # fmt: skip
 
 
 def method_tables(realm: Realm) -> dict[type, dict[str, Function]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 
 from rlm_async.sandbox.policy.names import CALLED_DUNDERS, TEXT_DUNDERS, is_dunder, is_guard_like
 from rlm_async.sandbox.policy.refusals import ATTRIBUTES, with_hint
@@ -85,7 +86,8 @@ class Expressions(Rules):
             return self._method_call(node, function)
         if isinstance(function, ast.Name) and function.id == "super":
             self.refuse(node, "super() can only be used as super().method(...)")
-        node.func = self.guarded("call", [self.seen(function)], function)
+        late = "" if _is_still(node) else "_late"
+        node.func = self.guarded(f"call{late}", [self.seen(function)], function)
         return self._arguments(node)
 
     def _arguments(self, node: ast.Call) -> ast.expr:
@@ -110,7 +112,8 @@ class Expressions(Rules):
         if plain and len(node.args) <= FUSED:
             arguments = [self.seen(argument) for argument in node.args]
             return self.guarded(f"method{len(arguments)}", [owner, name, *arguments], node)
-        node.func = self.guarded("method", [owner, name], function)
+        late = "" if _is_still(node) else "_late"
+        node.func = self.guarded(f"method{late}", [owner, name], function)
         return self._arguments(node)
 
     def visit_Lambda(self, node: ast.Lambda) -> ast.expr:
@@ -142,6 +145,8 @@ class Expressions(Rules):
         symbol = BOUNDED.get(type(node.op))
         harmless = symbol is None or _cannot_explode(symbol, node.left, node.right)
         node = self.contents(node)
+        if isinstance(node.op, ast.RShift | ast.MatMult):
+            node.left, node.right = self.touched(node.left), self.touched(node.right)
         if symbol is None or harmless:
             return node
         return self.guarded(_OPERATORS[symbol], [node.left, node.right], node)
@@ -239,6 +244,28 @@ def slice_value(rules: Rules, node: ast.expr) -> ast.expr:
     if isinstance(node, ast.Tuple):
         node.elts = [slice_value(rules, part) for part in node.elts]
     return node
+
+
+_STILL = (
+    ast.Constant, ast.Name, ast.Lambda, ast.BinOp, ast.UnaryOp, ast.Compare, ast.BoolOp, ast.IfExp, ast.Subscript,
+    ast.Slice, ast.JoinedStr, ast.FormattedValue, ast.List, ast.Tuple, ast.Set, ast.Dict, ast.Starred, ast.operator,
+    ast.unaryop, ast.boolop, ast.cmpop, ast.expr_context,
+)  # fmt: skip
+
+
+def _is_still(call: ast.Call) -> bool:
+    """Whether computing a call's arguments calls nothing: no lazy value can come up in between."""
+    values = [*call.args, *(keyword.value for keyword in call.keywords)]
+    return all(isinstance(part, _STILL) for value in values for part in _outside_lambdas(value))
+
+
+def _outside_lambdas(node: ast.expr) -> Iterator[ast.AST]:
+    todo: list[ast.AST] = [node]
+    while todo:
+        part = todo.pop()
+        yield part
+        if not isinstance(part, ast.Lambda):
+            todo.extend(ast.iter_child_nodes(part))
 
 
 def _cannot_explode(symbol: str, left: ast.expr, right: ast.expr) -> bool:

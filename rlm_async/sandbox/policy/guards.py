@@ -11,7 +11,7 @@ from rlm_async.sandbox.handles import touch
 from rlm_async.sandbox.policy import arithmetic, bounded
 from rlm_async.sandbox.policy.attributes import Getattr, Writing, attribute_reader, text_attribute
 from rlm_async.sandbox.policy.builtin_functions import Builtins
-from rlm_async.sandbox.policy.calls import call_guard, dunder_guard, method_guards, method_tables
+from rlm_async.sandbox.policy.calls import Calls, dunder_guard, method_guards, method_tables
 from rlm_async.sandbox.policy.classes import Classes
 from rlm_async.sandbox.policy.facades import containers, hints, numbers, texts, times
 from rlm_async.sandbox.policy.host import host_function
@@ -148,7 +148,7 @@ class Guards:
         writing = Writing(realm)
         return {
             **_operators(parts, writing), **_classes(parts.classes), **parts.methods,
-            "getattr": parts.read, "write": writing.write, "call": parts.call, "dunder": dunder_guard(realm),
+            "getattr": parts.read, "write": writing.write, "call": parts.call, "call_late": parts.late, "dunder": dunder_guard(realm),
             "nameof": lambda owner, name: text_attribute(realm, owner, name),
             "typeof": lambda value: realm.scope_builtin("type")(value),  # type: ignore[operator]
             "touch": touch, "text": text, "shown": shown, "string": string, "ascii": escaped, "format": formatted, "slice": slice, "box": Box,
@@ -168,13 +168,15 @@ class _Parts:
     exceptions: Mapping[str, type[Exception]]
     read: Getattr = field(init=False)
     call: Checked = field(init=False)
+    late: Checked = field(init=False)
     methods: dict[str, Function] = field(init=False)
     classes: Classes = field(init=False)
 
     def __post_init__(self) -> None:
         self.read = attribute_reader(self.realm)
-        self.call = call_guard(self.realm)
-        self.methods = method_guards(self.realm, self.read, self.call)
+        calls = Calls(self.realm)
+        self.call, self.late = calls.now(), calls.late()
+        self.methods = method_guards(self.realm, self.read, self.call, self.late)
         self.classes = Classes(self.realm)
 
 

@@ -9,7 +9,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from enum import Enum
 
-from rlm_async.sandbox.handles import deep_touch, touch
+from rlm_async.sandbox.handles import Handle, deep_touch, touch
 from rlm_async.sandbox.policy.bounded import REPLACED
 from rlm_async.sandbox.policy.streams import Stream
 
@@ -103,10 +103,13 @@ def _drained(value: object) -> object:
 
 
 def touched_call(function: Function, depth: Depth, /, *arguments: object, **named: object) -> object:
-    """Call C code with real values."""
+    """Call C code with real values; without a lazy value anywhere, as it stands."""
+    if not Handle.live or depth is Depth.NONE:
+        return function(*arguments, **named)
     values = arguments_for(depth, arguments)
-    names = arguments_for(depth, tuple(named.values()))
-    return function(*values, **dict(zip(named, names, strict=True)))
+    if depth is not Depth.SHALLOW and named:
+        named = dict(zip(named, arguments_for(depth, tuple(named.values())), strict=True))
+    return function(*values, **named)
 
 
 def depth_of(function: object) -> Depth:
