@@ -36,6 +36,21 @@ LAST_SIZES = (Size(24_000, 1_024), Size(8_000, 512), Size(1_600, 256))
 """Tried in turn: what was kept back is a share of the budget, and a small budget's share is small."""
 
 
+KEPT_CHARACTERS = 1.5
+"""Characters of a prompt that a token kept back pays for: what is held for a call is a cautious bound."""
+
+
+def last_sizes(frame: Frame) -> tuple[Size, ...]:
+    """The sizes to try a last turn in, largest first: what was kept back pays for, then ever smaller ones."""
+    kept = frame.last_tokens
+    if kept <= 0:
+        return LAST_SIZES
+    largest = LAST_SIZES[0]
+    reply = min(largest.reply, max(LAST_SIZES[-1].reply, kept // 12))
+    fitting = Size(min(largest.characters, int(max(0, kept - reply) * KEPT_CHARACTERS)), reply)
+    return (fitting, *(size for size in LAST_SIZES if size.characters < fitting.characters))
+
+
 def prompt_tokens(messages: Sequence[Message]) -> int:
     """What a prompt measures, a few tokens a message for its marks included; an estimate."""
     return sum(estimate_tokens(message.text) + 4 for message in messages)

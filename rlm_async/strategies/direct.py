@@ -11,10 +11,10 @@ from rlm_async.core.transcript import Turn
 from rlm_async.errors import BudgetExceeded, ContextOverflow, Unanswered
 from rlm_async.ports import Frame
 from rlm_async.strategies.allowance import (
-    LAST_SIZES,
     Size,
     cut_by,
     input_tokens,
+    last_sizes,
     reply_room,
     reply_temperature,
     reply_tokens,
@@ -43,7 +43,7 @@ class Direct:
         check_fit(frame)
         messages = composed(frame.query, frame.query.context.text, weak=frame.info(frame.query.model).weak)
         try:
-            return await _Exchange(frame, shape, reply_tokens(frame.info(frame.query.model))).answer(messages)
+            return await Exchange(frame, shape, reply_tokens(frame.info(frame.query.model))).answer(messages)
         except BudgetExceeded as refusal:
             if frame.depth:
                 raise  # the code above is told; it has an answer of its own to give
@@ -86,7 +86,7 @@ def check_fit(frame: Frame) -> None:
 
 
 @dataclass(slots=True)
-class _Exchange:
+class Exchange:
     """Asking, and asking again where the answer does not fit its schema."""
 
     frame: Frame
@@ -126,7 +126,7 @@ class _Exchange:
 
 async def _last(frame: Frame, shape: Shape | None, refusal: BudgetExceeded) -> Result:
     """One more try, with as much of the text as the part kept back may pay for."""
-    for size in LAST_SIZES:
+    for size in last_sizes(frame):
         try:
             result = await _shortened(frame, shape, size)
         except BudgetExceeded as again:
@@ -146,7 +146,7 @@ async def _shortened(frame: Frame, shape: Shape | None, size: Size) -> Result:
     messages = composed(frame.query, shown, weak=info.weak)
     if shown != text:
         messages = (Message("system", "The text is cut in the middle. Say what cannot be known from it."), *messages)
-    return await _Exchange(frame, shape, min(size.reply, reply_room(info)), last=True).answer(messages)
+    return await Exchange(frame, shape, min(size.reply, reply_room(info)), last=True).answer(messages)
 
 
 def _told(model: str, said: str, limit: str | None, turns: list[Turn]) -> Result:

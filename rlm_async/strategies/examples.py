@@ -9,10 +9,8 @@ from __future__ import annotations
 LOOKUP = """\
 Question: Which port does the gateway listen on?
 ```repl
-for place in grep("port", 5):
-    print(place)
-passages = search("gateway listen port", 4)
-prompts = [str(p) + "\\n\\nWhich port does the gateway listen on? Reply with the number, or NONE." for p in passages]
+passages = [found["text"] for found in search("gateway listen port", 4)]
+prompts = [text + "\\n\\nWhich port does the gateway listen on? Reply with the number, or NONE." for text in passages]
 replies = llm_query_batched(prompts)
 print(replies)
 found = [r.strip() for r in replies if "NONE" not in r]

@@ -15,7 +15,7 @@ from rlm_async.core.description import describe
 from rlm_async.core.messages import Message, Request
 from rlm_async.core.transcript import Output, Turn
 from rlm_async.errors import BudgetExceeded, ContextOverflow, ModelError, Refused, RLMError, Unanswered
-from rlm_async.strategies.allowance import LAST_SIZES, Size, reply_room, reply_temperature
+from rlm_async.strategies.allowance import LAST_SIZES, Size, last_sizes, reply_room, reply_temperature
 from rlm_async.strategies.conversation import Conversation
 from rlm_async.strategies.display import ERROR_CHARACTERS
 from rlm_async.strategies.excerpt import excerpt
@@ -75,7 +75,7 @@ async def last_turn(conversation: Conversation, ending: Ending) -> Result:
 
 async def _asked(conversation: Conversation, limit: str) -> str:
     """The model's last reply, or nothing where not even the smallest prompt can be paid."""
-    for size in LAST_SIZES:
+    for size in last_sizes(conversation.frame):
         try:
             completion = await conversation.frame.ask(last_request(conversation, limit, size), last=True)
         except BudgetExceeded as refusal:

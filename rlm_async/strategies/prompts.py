@@ -92,10 +92,11 @@ def _names(facts: Facts) -> str:
     lines = [
         "## Names in the session",
         "- `context`: the input",
-        "- `peek(n)`: its first n characters",
-        "- `grep(pattern)`: the lines that match a regular expression, with where they are",
-        "- `search(query, k)`: the k passages that fit the words of `query` best (BM25)",
-        "- `chunks(size, overlap, by)`: the input in pieces",
+        "- `peek(n)`: its first n characters; of several documents, how each begins",
+        "- `grep(pattern, max=50)`: lines that match a regular expression, as dicts with doc, line, offset, text",
+        "- `search(query, k=5)`: the passages that fit some words best (BM25), as dicts with doc, offset, score, text",
+        '- `chunks(size, overlap=0, by="characters")`: the input in pieces; by lines, paragraphs, sentences, tokens, …',
+        "- `over=text` makes each of these look at another text, list or dict instead",
         "- `count_tokens(text)`: its length in tokens, about",
         "- `budget()`: what is left to spend; `show_vars()`: your variables",
     ]

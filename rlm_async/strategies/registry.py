@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from rlm_async.ports import Strategy
 from rlm_async.strategies.auto import Auto
 from rlm_async.strategies.direct import Direct
+from rlm_async.strategies.guided import Guided
 from rlm_async.strategies.repl import Repl
 
 
 def strategies() -> Mapping[str, Strategy]:
-    """`auto`, `direct` and `repl`; those of plugins are added by whoever composes a run."""
-    named: dict[str, Strategy] = {"direct": Direct(), "repl": Repl()}
+    """`auto`, `direct`, `guided` and `repl`; those of plugins are added by whoever composes a run."""
+    named: dict[str, Strategy] = {"direct": Direct(), "guided": Guided(), "repl": Repl()}
     return {"auto": Auto(named), **named}

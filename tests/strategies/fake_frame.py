@@ -85,6 +85,7 @@ class FakeFrame:
     sub_model: str = "sub"
     tools: dict[str, str] = field(default_factory=dict)
     infos: dict[str, ModelInfo] = field(default_factory=dict)
+    last_tokens: int = 0
     remaining: dict[str, float | None] = field(default_factory=dict)
     outputs: list[Output | Exception] | None = None
     asked: list[tuple[Request, bool]] = field(default_factory=list)

@@ -216,6 +216,15 @@ async def test_a_small_budget_gets_a_smaller_last_prompt(frame):
     assert [request.max_tokens for request in lasts] == [1024, 512, 256]
 
 
+async def test_a_last_prompt_is_cut_to_what_was_kept_back(frame):
+    shown = frame(code("print('x' * 9000)"), out_of("tokens"), "Fine.", last_tokens=2_600)
+    assert (await answered(shown)).value == "Fine."
+    request, last = shown.asked[-1]
+    assert last
+    assert request.max_tokens == 256
+    assert 1_600 < sum(len(message.text) for message in request.messages) <= 3_600
+
+
 async def test_the_last_prompt_is_bounded_whatever_was_seen(frame):
     long = code("# " + "c" * 9000, "print('x' * 20_000)")
     shown = frame(*[long] * 19, "ok", prompt="q" * 50_000, limits=Limits(turns=19))

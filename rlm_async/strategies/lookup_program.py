@@ -1,0 +1,197 @@
+"""The part of the guided program that looks a fact up: passages, extractions, checks, votes.
+
+On questions of our own over the standard library (4.7 million characters) a model of 1.5 billion parameters
+reads about 1,500 tokens a question, in at most seven extractions. Most of what makes it right is not the
+model: short definitions before long passages, quotes that have to be in the text, and votes.
+"""
+
+from __future__ import annotations
+
+LOOKUP = r'''
+EXTRACT = """Copy from a passage the words that answer a question. A passage that does not answer it gets found = false.
+
+Passage of net/gateway.md:
+The gateway listens on 8443 unless PORT is set. Replies are cached.
+Question: Which port does the gateway use by default?
+{"found": true, "quote": "The gateway listens on 8443", "answer": "8443"}
+
+Passage of net/gateway.md:
+The gateway listens on 8443 unless PORT is set. Replies are cached.
+Question: How large is the cache of the gateway?
+{"found": false, "quote": "", "answer": ""}
+
+Passage of """
+
+
+FINDING = shaped(found={"type": "boolean"}, quote=texts(200), answer=texts(160))
+
+
+def named(name):
+    """How well a document's name fits the question: 1 for its own name, 0.5 for a folder of it."""
+    parts = [part for part in re.split(r"[/\\]", re.sub(r"\.\w+$", "", name).lower()) if part]
+    if not parts or len(DOCS) < 2:
+        return 0.0
+    return 1.0 if parts[-1] in LOWER else 0.5 if any(part in LOWER for part in parts) else 0.0
+
+
+def passages():
+    """Passages of the text that may answer, the likeliest first."""
+    wanted = " ".join(WORDS)
+    hits = search(wanted, 40)
+    near = {name: text for name, text in DOCS.items() if named(name)}
+    if near and len(near) < len(DOCS):
+        hits = hits + search(wanted, 20, over=near)
+    for hit in hits[:6]:
+        near[hit["doc"]] = DOCS[hit["doc"]]
+    best = max([hit["score"] for hit in hits] or [1]) or 1
+    scored = {}
+    for hit in hits:
+        low = norm(hit["text"])
+        set_here = sum(1 for w in LOWER if re.search(r"\b" + re.escape(w) + r"\b['\"]?\s*(?:[=:]|is\b|are\b)", low))
+        seen = sum(1 for w in LOWER if w in low) / len(LOWER)
+        score = hit["score"] / best + 0.4 * named(hit["doc"]) + 0.25 * min(set_here, 2) + 0.5 * seen
+        scored[(hit["doc"], hit["offset"])] = (score, hit)
+    ranked = [hit for score, hit in sorted(scored.values(), key=lambda pair: -pair[0])]
+    return [(hit["doc"], hit["offset"], hit["text"]) for hit in ranked], near
+
+
+def definitions(near):
+    """Short surroundings of lines that give a value to something the question names: cheap to read, often all."""
+    plain = [re.escape(word) for word in LOWER if re.fullmatch(r"\w{3,}", word)]
+    if not plain or sum(len(text) for text in near.values()) > 2000000:
+        return []
+    pattern = r"(?i)\b\w*(?:" + "|".join(plain) + r")\w*['\"]?\s*[=:]\s*['\"\d(\[{-]"
+    scored = []
+    for hit in grep(pattern, over=near, max=300):
+        line = hit["text"].strip().lower()
+        head = re.split(r"[=:]", line)[0]
+        score = sum(1 for w in LOWER if w in line) + 0.5 * sum(1 for w in LOWER if w in head)
+        scored.append((score + named(hit["doc"]) - len(line) / 400, hit))
+    found = []
+    for score, hit in sorted(scored, key=lambda pair: -pair[0])[:8]:
+        text = near[hit["doc"]]
+        start = text.rfind("\n", 0, max(hit["offset"] - 160, 0)) + 1
+        end = text.find("\n", hit["offset"] + 260)
+        end = len(text) if end < 0 else min(end, hit["offset"] + 600)
+        if all(doc != hit["doc"] or abs(at - start) > 200 for doc, at, piece in found):
+            found.append((hit["doc"], start, text[start:end]))
+    return found
+
+
+def whole():
+    """A small input in pieces, all of it."""
+    pieces = []
+    for name, text in DOCS.items():
+        for piece in chunks(300, by="tokens", over=text) if len(text) > 1400 else [text]:
+            pieces.append((name, text.find(piece), piece))
+    return [piece for piece in pieces if piece[2].strip()]
+
+
+def candidates():
+    """Waves of passages to be asked: a few at first, more only where those do not settle it."""
+    long, near = passages()
+    if SIZE <= 1200 * sum(WAVES):
+        known = [(doc, start) for doc, start, text in long]
+        rest = whole()
+        ranked = long + [piece for piece in rest if (piece[0], piece[1]) not in known]
+        ranked = ranked[: max(sum(WAVES), 1)] if len(rest) > sum(WAVES) else rest
+        short = []
+    else:
+        ranked, short = long, definitions(near)[:3]
+    order = short[:2] + ranked[:1] + short[2:] + ranked[1:]
+    waves, at = [], 0
+    for width in WAVES:
+        if order[at : at + width]:
+            waves.append(order[at : at + width])
+        at = at + width
+    return waves
+
+
+def place(doc, start, text, quote):
+    """Where a quote stands: the line, and the words as they are in the text."""
+    loose = r"\s+".join(re.escape(word) for word in str(quote).split())
+    match = re.search(loose, text, re.IGNORECASE) if loose else None
+    if not match:
+        return None
+    begin = start + match.start()
+    return {"doc": doc, "line": DOCS[doc].count("\n", 0, begin) + 1, "quote": text[match.start() : match.end()]}
+
+
+NUMBER = r"(?i)\b(?:port|number|size|length|width|height|depth|limit|maximum|minimum|max|min|year|version|timeout|" \
+    r"seconds|minutes|days|cutoff|threshold|age|price|cost|amount|percentage|ratio|when|" \
+    r"how (?:many|much|long|old|large|big))\b"
+
+
+def expected(said):
+    """1 for an answer of the kind the question asks for, -1 for one of another kind, 0 where it asks for none."""
+    if re.search(NUMBER, QUESTION):
+        return 1 if re.search(r"\d", said) else -1
+    if re.match(r"(?i)\W*who\b", QUESTION):
+        return 1 if re.search(r"[A-Z]\w", said) else -1
+    return 0
+
+
+def near_to(word, low):
+    return word in low or (len(word) > 4 and word[:4] in low)
+
+
+def worth(reply, text, at, rank):
+    """How far a finding is to be believed, by what code can check of it; 0 for not at all."""
+    said, low = norm(reply["answer"]), norm(text)
+    if not reply["found"] or not said or at is None or said not in low:
+        return 0.0
+    quote = norm(at["quote"])
+    score = 1.0 + (0.8 if said in quote else 0.0) - 0.05 * rank + 0.6 * expected(str(reply["answer"]))
+    score = score + 0.6 * sum(1 for word in LOWER if near_to(word, quote)) / len(LOWER)
+    score = score + 0.4 * sum(1 for word in LOWER if word in low) / len(LOWER) + 0.3 * named(at["doc"])
+    echo = all(part in LOWER or part in STOP for part in re.findall(r"[^\W_]+", said))
+    return max(score * (0.4 if echo else 1.0), 0.01)
+
+
+class Lookup:
+    def __init__(self):
+        self.waves = candidates()
+        self.state = {"shape": "lookup", "read": 0, "failed": [], "passages": [], "answer": None}
+        self.votes = {}
+
+    def step(self):
+        if not self.waves:
+            return True
+        wave = self.waves.pop(0)
+        prompts = [EXTRACT + doc + ":\n" + text.strip() + "\nQuestion: " + QUESTION for doc, start, text in wave]
+        replies = llm_query_batched(prompts, schema=FINDING)
+        for (doc, start, text), reply in zip(wave, replies):
+            self.take(doc, start, text, reply)
+        self.reduce()
+        return not self.waves or self.settled()
+
+    def take(self, doc, start, text, reply):
+        rank = self.state["read"]
+        self.state["passages"].append({"doc": doc, "text": text[:1500]})
+        if isinstance(reply, str):
+            self.state["failed"].append(reply[:300])
+            return
+        self.state["read"] = rank + 1
+        at = place(doc, start, text, reply["quote"])
+        score = worth(reply, text, at, rank)
+        if score:
+            self.votes.setdefault(norm(reply["answer"]), []).append((score, str(reply["answer"]), at))
+
+    def totals(self):
+        best = [(max(votes)[0] + 0.5 * min(len(votes) - 1, 2), said) for said, votes in self.tallied()]
+        return sorted(best, key=lambda pair: -pair[0])
+
+    def tallied(self):
+        return [(said, [(score, i) for i, (score, text, at) in enumerate(votes)]) for said, votes in self.votes.items()]
+
+    def settled(self):
+        totals = self.totals()
+        return bool(totals) and totals[0][0] >= 2.6 and (len(totals) < 2 or totals[0][0] - totals[1][0] >= 0.4)
+
+    def reduce(self):
+        totals = self.totals()
+        if totals:
+            votes = sorted(self.votes[totals[0][1]], key=lambda vote: -vote[0])
+            self.state["answer"], self.state["at"] = votes[0][1], votes[0][2]
+            self.state["votes"] = len(votes)
+'''
