@@ -16,6 +16,8 @@ from rlm_async.core.usage import Rates
 MINUTE = 60.0
 _SECOND = 1.02
 """Providers enforce a minute's rate by the second too; 2 % more, because requests arrive late by different amounts."""
+_COLD, _LATE = 10.0, 0.1
+"""After so many seconds of rest connections have to be made anew: the first requests arrive this much later."""
 _FRIENDLY_BURST = 10
 """A low rate may still be used at once up to this: ten calls of a limit of ten a minute need no pacing."""
 
@@ -140,6 +142,8 @@ class Turnstile:
         self._cut_at = -math.inf
         self._paused_until = -math.inf
         self._requests = _request_windows(rates.requests_per_minute)
+        self._last = -math.inf
+        self._warm = -math.inf
         self._tokens = None if rates.tokens_per_minute is None else Window(rates.tokens_per_minute, MINUTE)
 
     def admit(self, now: float) -> list[Ticket]:
@@ -149,8 +153,9 @@ class Turnstile:
             self.lineup.pop()
             self.in_flight += 1
             ticket.admitted = now
+            arrival = self._arrival(now)
             for window in self._requests:
-                window.take(now, 1)
+                window.take(arrival, 1)
             if self._tokens is not None:
                 ticket.entry = self._tokens.take(now, ticket.tokens)
             admitted.append(ticket)
@@ -184,6 +189,13 @@ class Turnstile:
     def paused(self, now: float) -> float:
         """Seconds of pause left."""
         return max(self._paused_until - now, 0.0)
+
+    def _arrival(self, now: float) -> float:
+        """When a request that goes now reaches the provider, who counts by that."""
+        if now - self._last > _COLD:
+            self._warm = now + _LATE
+        self._last = now
+        return max(now, self._warm)
 
     def _delay(self, ticket: Ticket, now: float) -> float:
         waits = [window.wait(now, 1) for window in self._requests]

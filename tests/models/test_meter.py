@@ -1,5 +1,6 @@
 """The meter and the till: money is never overdrawn, waiting ends, order is kept."""
 
+import os
 import random
 
 import anyio
@@ -18,6 +19,7 @@ from rlm_async.testing import ScriptedModel, VirtualLoop
 
 pytestmark = pytest.mark.anyio
 INFO = ModelInfo(name="m", price=Price(prompt=1.0, completion=10.0))
+EXAMPLES = int(os.environ.get("RLM_ASYNC_EXAMPLES", "100"))
 PROMPT = 41
 """Tokens at most of the prompt "?"."""
 
@@ -293,7 +295,7 @@ limits = st.builds(
 
 
 @given(seed=st.integers(0, 2**32), limit=limits, nodes=st.integers(1, 25), patience=st.integers(1, 4))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 def test_nothing_is_overdrawn_at_any_instant_in_any_scope_of_random_trees(seed, limit, nodes, patience):
     """Random trees with grants, failures, retries and cancellations: spent + held never passes a limit."""
     chance = random.Random(seed)
