@@ -1,12 +1,13 @@
 """The answer protocols, and how values become plain data."""
 
 import json
-from collections import Counter, OrderedDict, defaultdict, deque, namedtuple
+from collections import Counter, OrderedDict, defaultdict, deque
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
+from typing import NamedTuple
 
 import pytest
 from runtime_fakes import Repl
@@ -100,7 +101,9 @@ def test_a_value_that_cannot_leave_is_an_error_at_its_line():
     assert (error["type"], error["line"]) == ("TypeError", 2)
 
 
-Point = namedtuple("Point", "x y")
+class Point(NamedTuple):
+    x: int
+    y: int
 
 
 @dataclass
@@ -118,7 +121,7 @@ VALUES = [
     ({"b", 1}, [1, "b"]), (frozenset("a"), ["a"]), ({1: "a", (2, 3): "b", None: 1}, {"1": "a", "2, 3": "b", "null": 1}),
     (Counter("aab"), {"a": 2, "b": 1}), (OrderedDict(a=1), {"a": 1}), (defaultdict(list, a=[1]), {"a": [1]}), (deque([1]), [1]),
     (Point(1, 2), {"x": 1, "y": 2}), (Row("a", date(2020, 1, 2)), {"name": "a", "when": "2020-01-02"}), (Colour.RED, "red"),
-    (datetime(2020, 1, 2, 3, 4, tzinfo=timezone.utc), "2020-01-02T03:04:00+00:00"), (timedelta(hours=1), "1:00:00"),
+    (datetime(2020, 1, 2, 3, 4, tzinfo=UTC), "2020-01-02T03:04:00+00:00"), (timedelta(hours=1), "1:00:00"),
     (Decimal("1.5"), 1.5), (Decimal("0.1000000000000000000001"), "0.1000000000000000000001"), (Fraction(1, 3), "1/3"),
     (b"ab", "ab"), (b"\xff", "/w=="), (float("nan"), "nan"), (float("inf"), "inf"), (2**70, str(2**70)), (range(3), [0, 1, 2]),
     (ValueError("no"), "ValueError: no"), ({"a": 1}.keys(), ["a"]), ({"a": 1}.items(), [["a", 1]]), (iter([1, 2]), [1, 2]), (1j, "1j"),

@@ -3,10 +3,9 @@
 import pytest
 from runtime_fakes import FakeLink, Repl, failed, said
 
-from rlm_async.sandbox.handles import Handle
 from rlm_async.sandbox.faults import CellStopped
+from rlm_async.sandbox.handles import Handle
 from rlm_async.sandbox.interpreter import Interpreter, Settings
-
 
 # -- echo and output
 
@@ -79,7 +78,15 @@ def test_an_error_in_a_function_of_an_earlier_cell_names_both_places():
 
 def test_no_frame_or_path_of_ours_is_ever_shown():
     repl = Repl()
-    for source in ("llm_query()", "sorted([1, 'a'])", "import json\njson.loads('{')", "int('x')", "{}['a']", "grep(3)", "chunks(0)"):
+    for source in (
+        "llm_query()",
+        "sorted([1, 'a'])",
+        "import json\njson.loads('{')",
+        "int('x')",
+        "{}['a']",
+        "grep(3)",
+        "chunks(0)",
+    ):
         error = repl.fails(source)
         assert "rlm_async" not in str(error)
         assert "/" not in error["message"]
@@ -134,7 +141,9 @@ def test_a_stop_from_outside_ends_the_cell_and_keeps_the_variables():
             raise CellStopped
 
     repl = Repl(link=Stopping())
-    result = repl.interpreter.run("a = 1\nprint('before')\ntry:\n    r = llm_query('x').strip()\nexcept BaseException:\n    print('caught')\nfinally:\n    print('finally')")
+    result = repl.interpreter.run(
+        "a = 1\nprint('before')\ntry:\n    r = llm_query('x').strip()\nexcept BaseException:\n    print('caught')\nfinally:\n    print('finally')"
+    )
     assert result["outcome"] == "contained"
     assert result["stdout"] == "before\nfinally\n"
     assert result["error"]["type"] == "CellStopped"
@@ -148,8 +157,14 @@ def test_a_stop_from_outside_ends_the_cell_and_keeps_the_variables():
 
 def test_rebinding_our_names_lasts_for_one_cell():
     repl = Repl("the text")
-    assert repl.run("context = 5\nanswer = 'mine'\nllm_query = len\nprint(context, answer, llm_query('abc'))") == "5 mine 3\n"
-    assert repl.run("print(context, answer, llm_query('abc').strip())") == "the text {'content': '', 'ready': False} yes abc\n"
+    assert (
+        repl.run("context = 5\nanswer = 'mine'\nllm_query = len\nprint(context, answer, llm_query('abc'))")
+        == "5 mine 3\n"
+    )
+    assert (
+        repl.run("print(context, answer, llm_query('abc').strip())")
+        == "the text {'content': '', 'ready': False} yes abc\n"
+    )
     repl.run("del context\ndel answer")
     assert repl.run("print(context, answer['ready'])") == "the text False\n"
 
@@ -162,7 +177,9 @@ def test_the_toolbox_may_be_shadowed_for_good():
 
 def test_variables_are_the_codes_own_names_with_short_reprs():
     repl = Repl()
-    repl.run("import re\nfrom collections import Counter\nx = 'a' * 1000\nrows = [1] * 1000\ndef f():\n    pass\n_private = 2")
+    repl.run(
+        "import re\nfrom collections import Counter\nx = 'a' * 1000\nrows = [1] * 1000\ndef f():\n    pass\n_private = 2"
+    )
     shown = repl.interpreter.variables()
     assert {"x", "rows", "f"} <= set(shown)
     assert not {"re", "context", "answer", "llm_query"} & set(shown)
@@ -176,7 +193,9 @@ def test_variables_are_the_codes_own_names_with_short_reprs():
 
 def test_a_call_in_a_try_block_fails_inside_of_it():
     repl = Repl()
-    out = repl.run("try:\n    r = llm_query('FAIL')\n    s = 1\nexcept QueryError as e:\n    print('caught', type(e).__name__, e)\nelse:\n    print('not reached')")
+    out = repl.run(
+        "try:\n    r = llm_query('FAIL')\n    s = 1\nexcept QueryError as e:\n    print('caught', type(e).__name__, e)\nelse:\n    print('not reached')"
+    )
     assert out == "caught ModelUnavailable no answer to FAIL\n"
 
 
@@ -200,21 +219,30 @@ def test_every_way_out_of_a_try_block_settles_its_calls(body):
 
 def test_nothing_after_a_failed_call_of_a_try_block_has_happened():
     repl = Repl(["a", "FAIL b", "c"])
-    out = repl.run("out = []\nlast = 'none'\nfor c in context:\n    try:\n        last = llm_query(c)\n        out.append(last)\n        print('kept', c)\n    except Exception as e:\n        out.append(f'error: {e}')\nprint(out, last)")
+    out = repl.run(
+        "out = []\nlast = 'none'\nfor c in context:\n    try:\n        last = llm_query(c)\n        out.append(last)\n        print('kept', c)\n    except Exception as e:\n        out.append(f'error: {e}')\nprint(out, last)"
+    )
     assert out == "kept a\nkept c\n[' yes a ', 'error: no answer to FAIL b', ' yes c ']  yes c \n"
     assert repl.link.peak == 3
 
 
 def test_a_with_block_that_swallows_errors_is_such_a_block_too():
     repl = Repl()
-    out = repl.run("from contextlib import suppress\nr = 'old'\nwith suppress(QueryError):\n    r = llm_query('FAIL')\n    print('not reached')\nprint(r)")
+    out = repl.run(
+        "from contextlib import suppress\nr = 'old'\nwith suppress(QueryError):\n    r = llm_query('FAIL')\n    print('not reached')\nprint(r)"
+    )
     assert out == "old\n"
 
 
 def test_a_failed_call_elsewhere_names_the_line_that_made_it():
     repl = Repl()
     error = repl.fails("a = 1\nr = llm_query('FAIL')\nb = 2\nprint(r.strip())")
-    assert error == {"type": "ModelUnavailable", "message": "no answer to FAIL", "line": 2, "source": "r = llm_query('FAIL')"}
+    assert error == {
+        "type": "ModelUnavailable",
+        "message": "no answer to FAIL",
+        "line": 2,
+        "source": "r = llm_query('FAIL')",
+    }
 
 
 def test_a_failed_call_that_nobody_looks_at_surfaces_at_the_end_of_the_cell():
@@ -315,7 +343,9 @@ def test_lazy_off_waits_for_each_call():
 
 def test_options_of_a_query_arrive_as_data():
     repl = Repl(["d0", "d1"], link=FakeLink(lambda op, payload: said({"n": 3})))
-    out = repl.run("r = rlm_query('p', context[:1], model='m', schema={'type': 'object'}, sample=2, cache=False, budget={'calls': 3})\nprint(r['n'])")
+    out = repl.run(
+        "r = rlm_query('p', context[:1], model='m', schema={'type': 'object'}, sample=2, cache=False, budget={'calls': 3})\nprint(r['n'])"
+    )
     assert out == "3\n"
     assert repl.link.calls[0][1] == {
         "kind": "rlm", "prompt": "p", "context": ["d0"], "model": "m", "schema": '{"type":"object"}', "sample": 2, "cached": False,
@@ -352,6 +382,10 @@ def test_two_interpreters_see_only_their_own_output():
 
 def test_settings_have_the_defaults_of_the_contract():
     settings = Settings()
-    assert (settings.output_characters, settings.source_characters, settings.answer_bytes) == (100_000, 200_000, 8 << 20)
+    assert (settings.output_characters, settings.source_characters, settings.answer_bytes) == (
+        100_000,
+        200_000,
+        8 << 20,
+    )
     assert (settings.window, settings.lazy, dict(settings.tools)) == (64, True, {})
     assert Interpreter("x", FakeLink(), settings).run("1")["stdout"] == "1\n"

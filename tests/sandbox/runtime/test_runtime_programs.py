@@ -19,8 +19,22 @@ def hash_of(text):
     return sum(i * ord(c) for i, c in enumerate(text, 1))
 
 
-prompts = st.sampled_from(["f'Q {c}'", "c + ' x'", "f'{a} {c}'", "f'{len(out)} {c}'", "'same'", "f'{n}'", "p", "c.upper()", "str(n) + c"])
-sources = st.sampled_from(["context", "enumerate_", "range(3)", "list(context)", "context[:3]", "iter(context)", "'xyz'", "sorted(context)", "todo"])
+prompts = st.sampled_from(
+    ["f'Q {c}'", "c + ' x'", "f'{a} {c}'", "f'{len(out)} {c}'", "'same'", "f'{n}'", "p", "c.upper()", "str(n) + c"]
+)
+sources = st.sampled_from(
+    [
+        "context",
+        "enumerate_",
+        "range(3)",
+        "list(context)",
+        "context[:3]",
+        "iter(context)",
+        "'xyz'",
+        "sorted(context)",
+        "todo",
+    ]
+)
 uses = st.sampled_from([
     "out.append(r)", "out.append(r.strip())", "print(r)", "n += len(r)", "d[c] = r", "a = r", "a = r.split()[0]",
     "if 'yes' in r:\n    out.append(c)", "if 'no' in r:\n    n += 1\nelse:\n    out.append('y')", "out += [r]", "todo = [r]",
@@ -36,7 +50,20 @@ def indented(text, by="    "):
 def loops(draw):
     body = []
     if draw(st.booleans()):
-        body.append(draw(st.sampled_from(["p = f'P {c}'", "p = c.strip()", "n += 1", "if n > 2:\n    continue", "if '1' in c:\n    continue", "c = c + '!'"])))
+        body.append(
+            draw(
+                st.sampled_from(
+                    [
+                        "p = f'P {c}'",
+                        "p = c.strip()",
+                        "n += 1",
+                        "if n > 2:\n    continue",
+                        "if '1' in c:\n    continue",
+                        "c = c + '!'",
+                    ]
+                )
+            )
+        )
     body.append(f"r = llm_query({draw(prompts)})")
     body += draw(st.lists(uses, max_size=3))
     if draw(st.booleans()):
@@ -55,12 +82,20 @@ def loops(draw):
 statements = st.one_of(
     loops(),
     st.builds("{} = [llm_query({}) for c in context]\nprint(out[:1])".format, st.sampled_from(["out", "b"]), prompts),
-    st.builds("{} = [llm_query({}).strip() for c in context if '{}' not in c]".format, st.sampled_from(["out", "b"]), prompts, st.sampled_from("12z")),
+    st.builds(
+        "{} = [llm_query({}).strip() for c in context if '{}' not in c]".format,
+        st.sampled_from(["out", "b"]),
+        prompts,
+        st.sampled_from("12z"),
+    ),
     st.builds("d = {{c: llm_query({}) for c in context}}".format, prompts),
     st.builds("b = [c for c in context if 'yes' in llm_query({})]\nprint(len(b))".format, prompts),
     st.builds("{} = llm_query('one {}')".format, st.sampled_from(NAMES[:2]), st.sampled_from(["x", "y"])),
-    st.builds("print({})".format, st.sampled_from(NAMES + ["out", "n"])),
-    st.builds("try:\n    a = llm_query('{} z')\n    out.append(a)\nexcept Exception as e:\n    print('error', e)".format, st.sampled_from(["ok", "FAIL"])),
+    st.builds("print({})".format, st.sampled_from([*NAMES, "out", "n"])),
+    st.builds(
+        "try:\n    a = llm_query('{} z')\n    out.append(a)\nexcept Exception as e:\n    print('error', e)".format,
+        st.sampled_from(["ok", "FAIL"]),
+    ),
     st.builds("out = llm_query_batched([f'{{x}} {}' for x in context])".format, st.sampled_from(["k", "FAIL"])),
     st.just("n = sum(len(llm_query(c)) for c in context)"),
 )
@@ -85,7 +120,9 @@ def test_a_program_means_the_same_lazily(parts, order):
     lazy, found, other = outcome(source, lazy=True, order=order)
     assert lazy == plain
     functions = {"note"}
-    assert {k: v for k, v in found.items() if k not in functions} == {k: v for k, v in expected.items() if k not in functions}
+    assert {k: v for k, v in found.items() if k not in functions} == {
+        k: v for k, v in expected.items() if k not in functions
+    }
     assert other.link.left == 0
     if plain["error"] is None:
         assert sorted(other.link.prompts) == sorted(one.link.prompts)

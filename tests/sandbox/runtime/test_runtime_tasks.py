@@ -111,14 +111,19 @@ def test_first_gives_the_first_and_cancels_the_rest():
 
 def test_a_handle_can_be_asked_and_cancelled():
     repl = Repl()
-    out = repl.run("h = spawn(llm_query, 'a')\nprint(h.done(), h.cancel(), h.done(), h.cancelled(), h.cancel())\ntry:\n    h.result()\nexcept Exception as e:\n    print(type(e).__name__)")
+    out = repl.run(
+        "h = spawn(llm_query, 'a')\nprint(h.done(), h.cancel(), h.done(), h.cancelled(), h.cancel())\ntry:\n    h.result()\nexcept Exception as e:\n    print(type(e).__name__)"
+    )
     assert out == "False True True True False\nCancelled\n"
     assert repl.link.cancelled == ["a"]
 
 
 def test_asking_done_in_a_loop_comes_to_an_end():
     repl = Repl()
-    assert repl.run("import time\nh = spawn(llm_query, 'a')\nwhile not h.done():\n    time.sleep(0.01)\nprint(h.result())") == " yes a \n"
+    assert (
+        repl.run("import time\nh = spawn(llm_query, 'a')\nwhile not h.done():\n    time.sleep(0.01)\nprint(h.result())")
+        == " yes a \n"
+    )
 
 
 def test_tasks_that_wait_for_each_other_are_an_error_not_a_hang():
@@ -131,19 +136,25 @@ def test_tasks_that_wait_for_each_other_are_an_error_not_a_hang():
 
 def test_a_timeout_strikes_where_only_time_is_waited_for():
     repl = Repl()
-    out = repl.run("import asyncio\ntry:\n    await asyncio.wait_for(asyncio.sleep(10), timeout=1)\nexcept asyncio.TimeoutError as e:\n    print('late')")
+    out = repl.run(
+        "import asyncio\ntry:\n    await asyncio.wait_for(asyncio.sleep(10), timeout=1)\nexcept asyncio.TimeoutError as e:\n    print('late')"
+    )
     assert out == "late\n"
 
 
 def test_sleeping_tasks_wake_in_the_order_of_their_times():
     repl = Repl()
-    out = repl.run("import asyncio\nasync def f(n):\n    await asyncio.sleep(n)\n    print(n)\nr = await asyncio.gather(f(3), f(1), f(2))")
+    out = repl.run(
+        "import asyncio\nasync def f(n):\n    await asyncio.sleep(n)\n    print(n)\nr = await asyncio.gather(f(3), f(1), f(2))"
+    )
     assert out == "1\n2\n3\n"
 
 
 def test_tasks_nobody_waits_for_are_joined_at_the_end_of_the_cell():
     repl = Repl()
-    repl.run("out = []\nasync def f(p):\n    out.append((await llm_query(p)).strip())\nspawn(f('a'))\nspawn(f('b'))\nNone")
+    repl.run(
+        "out = []\nasync def f(p):\n    out.append((await llm_query(p)).strip())\nspawn(f('a'))\nspawn(f('b'))\nNone"
+    )
     assert repl.value("out") == ["yes a", "yes b"]
 
 
@@ -155,7 +166,9 @@ def test_a_task_that_failed_unseen_is_told():
 
 def test_an_answer_cancels_what_still_runs_and_says_so():
     repl = Repl()
-    out = repl.run("async def f(p):\n    return await llm_query(p)\nspawn(f('a'))\nh = spawn(llm_query, 'b')\nFINAL('done')")
+    out = repl.run(
+        "async def f(p):\n    return await llm_query(p)\nspawn(f('a'))\nh = spawn(llm_query, 'b')\nFINAL('done')"
+    )
     assert repl.result["answer"] == {"value": "done"}
     assert "cancelled" in out
     assert repl.link.cancelled == ["b"]
@@ -175,7 +188,9 @@ def test_a_coroutine_as_the_last_expression_is_run():
 
 def test_many_blocking_tasks_do_not_exhaust_the_stack():
     repl = Repl([f"c{i}" for i in range(400)])
-    out = repl.run("from concurrent.futures import ThreadPoolExecutor\ndef work(c):\n    return llm_query(c).strip()\nwith ThreadPoolExecutor() as ex:\n    out = list(ex.map(work, context))\nprint(len(out), out[-1])")
+    out = repl.run(
+        "from concurrent.futures import ThreadPoolExecutor\ndef work(c):\n    return llm_query(c).strip()\nwith ThreadPoolExecutor() as ex:\n    out = list(ex.map(work, context))\nprint(len(out), out[-1])"
+    )
     assert out == "400 yes c399\n"
     assert repl.link.peak > 10
 
@@ -184,6 +199,8 @@ def test_tools_run_one_after_the_other_unless_spawned():
     repl = Repl(tools={"fetch": "fetch(url)"})
     assert repl.run("print([fetch(u) for u in ('a', 'b', 'c')][1])") == "['fetch', ['b'], {}]\n"
     assert repl.link.peak == 1
-    repl.run("from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor() as ex:\n    r = list(ex.map(fetch, 'abc'))")
+    repl.run(
+        "from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor() as ex:\n    r = list(ex.map(fetch, 'abc'))"
+    )
     assert repl.link.peak == 3
     assert repl.run("print([h.result()[1] for h in [spawn(fetch, u, n=1) for u in 'ab']])") == "[['a'], ['b']]\n"

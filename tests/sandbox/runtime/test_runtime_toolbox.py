@@ -35,7 +35,9 @@ def test_peek_at_documents_names_them_and_can_pick_one():
 
 
 def test_grep_gives_line_offset_and_text():
-    assert box(TEXT).grep("needle") == [{"doc": "context", "line": 4, "offset": 59, "text": "Third paragraph, no needle? Yes."}]
+    assert box(TEXT).grep("needle") == [
+        {"doc": "context", "line": 4, "offset": 59, "text": "Third paragraph, no needle? Yes."}
+    ]
     both = box(TEXT).grep("needle", ignore_case=True)
     assert [hit["line"] for hit in both] == [2, 4]
     assert all(TEXT[hit["offset"] :].lower().startswith("needle") for hit in both)
@@ -141,7 +143,9 @@ def test_chunks_do_not_cross_documents():
     assert box(["aaa", "bb"]).chunks(2) == ["aa", "a", "bb"]
 
 
-@pytest.mark.parametrize(("arguments", "part"), [((0,), "at least 1"), ((5, 5), "overlap"), ((5, 0, "pages"), "by is one of")])
+@pytest.mark.parametrize(
+    ("arguments", "part"), [((0,), "at least 1"), ((5, 5), "overlap"), ((5, 0, "pages"), "by is one of")]
+)
 def test_chunks_that_make_no_sense_are_an_error_with_the_fix(arguments, part):
     with pytest.raises(ValueError, match=part):
         box(TEXT).chunks(*arguments)
