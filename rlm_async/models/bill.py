@@ -51,4 +51,4 @@ class Charged:
         finally:  # cost is None where the caller gave the call up
             if isinstance(budget, Bill):
                 budget.charge(self._tariff.presumed(request) if cost is None else cost)
-        return replace(completion, usage=cost)
+        return completion if completion.usage == cost else replace(completion, usage=cost)

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import aiohttp
 import msgspec
@@ -53,20 +51,18 @@ class OpenAIClient:
 
     async def __call__(self, request: Request, budget: Budget) -> Completion:  # noqa: ARG002 - part of the port
         """One attempt."""
-        model = bare_name(request.model)
-        body = self._dialect.body(request, model, stream=self._listener is not None)
         answerer = self._answerer(request.model)
         heard = Heard(request, self._listener)
-        while True:
-            async with self._post(body, answerer, heard) as response:
-                if response.status == _OK:
-                    if response.content_type == "text/event-stream":
-                        return await listen(response.content.iter_any(), heard, answerer)
-                    return parsed(await response.read(), request, answerer)
-                complaint = fault_text(await response.read())
-                if not self._adapted(response.status, body, complaint):
-                    wait = retry_after(response.headers, time.time())
-                    raise failure(response.status, complaint, answerer, wait)
+        try:
+            return await self._attempt(heard, answerer)
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise unreachable(answerer, _reason(error)) from error
+        except TimeoutError as error:
+            text = f"{answerer.host} did not answer within {self._timeout:g} seconds"
+            raise ModelUnavailable(text, received=heard.pieces) from error
+        except (aiohttp.ClientError, OSError) as error:
+            text = f"the connection to {answerer.host} broke off ({type(error).__name__})"
+            raise ModelUnavailable(text, received=heard.pieces) from error
 
     async def check(self, model: str) -> ModelInfo | None:
         """Look whether the server is there and takes the key; what it says of the model, where it does.
@@ -137,32 +133,23 @@ class OpenAIClient:
             connector=connector, headers=headers, trust_env=not endpoint.local, cookie_jar=aiohttp.DummyCookieJar()
         )
 
-    @asynccontextmanager
-    async def _post(
-        self, body: dict[str, Data], answerer: Answerer, heard: Heard
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def _attempt(self, heard: Heard, answerer: Answerer) -> Completion:
+        """Ask, once more where the server wants the same in another form."""
+        request = heard.request
         session = self._open()
         timeout = aiohttp.ClientTimeout(total=self._timeout, sock_connect=_CONNECT)
-        url = self._endpoint.url(self._root + _CHAT)
-        async with (
-            self._translated(answerer, heard),
-            session.post(url, data=encode(body), timeout=timeout, allow_redirects=False) as response,
-        ):
-            yield response
-
-    @asynccontextmanager
-    async def _translated(self, answerer: Answerer, heard: Heard) -> AsyncIterator[None]:
-        """Errors of aiohttp as ours; `heard` is what had come by then."""
-        try:
-            yield
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise unreachable(answerer, _reason(error)) from error
-        except TimeoutError as error:
-            text = f"{answerer.host} did not answer within {self._timeout:g} seconds"
-            raise ModelUnavailable(text, received=heard.pieces) from error
-        except aiohttp.ClientError as error:
-            text = f"the connection to {answerer.host} broke off ({type(error).__name__})"
-            raise ModelUnavailable(text, received=heard.pieces) from error
+        body = self._dialect.body(request, answerer.model, stream=self._listener is not None)
+        while True:
+            url = self._endpoint.url(self._root + _CHAT)
+            async with session.post(url, data=encode(body), timeout=timeout, allow_redirects=False) as response:
+                if response.status == _OK:
+                    if response.content_type == "text/event-stream":
+                        return await listen(response.content.iter_any(), heard, answerer)
+                    return parsed(await response.read(), request, answerer)
+                complaint = fault_text(await response.read())
+                if not self._adapted(response.status, body, complaint):
+                    wait = retry_after(response.headers, time.time())
+                    raise failure(response.status, complaint, answerer, wait)
 
     def _adapted(self, status: int, body: dict[str, Data], complaint: str) -> bool:
         """Whether the same attempt is worth sending in another form."""

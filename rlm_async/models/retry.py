@@ -55,6 +55,19 @@ class Retry:
 
     async def __call__(self, request: Request, budget: Budget) -> Completion:
         """Answer `request` with as many attempts as it takes, within patience."""
+        began = self._clock()
+        try:
+            return await self._model(request, budget)  # nearly always all there is to do
+        except ModelError as error:
+            if not error.retryable:
+                raise
+            first = error
+        completion = await self._again(first, request, budget)
+        elapsed = self._clock() - began
+        return replace(completion, waited=max(elapsed - completion.seconds, completion.waited))
+
+    async def _again(self, first: ModelError, request: Request, budget: Budget) -> Completion:
+        """Take up a call whose first attempt has failed with `first`."""
         course = _Course(self._patience, self._chance, self._clock)
         retrying = AsyncRetrying(
             sleep=anyio.sleep,
@@ -67,18 +80,18 @@ class Retry:
         attempts = 0
         try:
             async for attempt in retrying:
-                with attempt, _held(budget, again=attempts > 0):
+                with attempt:
                     attempts += 1
-                    completion = await self._model(request, budget)
+                    if attempts == 1:
+                        raise first
+                    with _held(budget):
+                        completion = replace(await self._model(request, budget), attempts=attempts)
         except BudgetExceeded:
-            if course.error is None:
-                raise
-            raise _told(course.error, attempts) from None
+            raise _told(course.error or first, attempts - 1) from None
         except ModelError as error:
             _told(error, attempts)
             raise
-        elapsed = self._clock() - course.began
-        return replace(completion, attempts=attempts, waited=max(elapsed - completion.seconds, completion.waited))
+        return completion
 
 
 class _Course:
@@ -88,16 +101,13 @@ class _Course:
         self._patience = patience
         self._chance = chance
         self._clock = clock
-        self.began = clock()
         self.error: ModelError | None = None
-        self._failed_first: float | None = None
+        self._failed_first = clock()
 
     def pause(self, state: RetryCallState) -> float:
         """Seconds until the next attempt."""
         error = state.outcome.exception() if state.outcome else None
         self.error = error if isinstance(error, ModelError) else None
-        if self._failed_first is None:
-            self._failed_first = self._clock()
         jitter = self._chance.random()
         if isinstance(error, RateLimited) and error.retry_after is not None:
             return error.retry_after + jitter * min(1.0, 0.1 + 0.1 * error.retry_after)
@@ -106,7 +116,7 @@ class _Course:
 
     def over(self, state: RetryCallState) -> bool:
         """Whether to give up rather than wait."""
-        late = self._clock() + state.upcoming_sleep - (self._failed_first or 0.0)
+        late = self._clock() + state.upcoming_sleep - self._failed_first
         return state.attempt_number >= self._patience.attempts or late > self._patience.seconds
 
 
@@ -121,8 +131,6 @@ def _is_retryable(error: BaseException) -> bool:
     return isinstance(error, ModelError) and error.retryable
 
 
-def _held(budget: Budget, *, again: bool) -> AbstractContextManager[Reservation | None]:
+def _held(budget: Budget) -> AbstractContextManager[Reservation | None]:
     """What a further attempt needs on top of the meter's hold: the cost of those that failed."""
-    if again and isinstance(budget, Bill):
-        return budget.reserve(budget.attempted)
-    return nullcontext()
+    return budget.reserve(budget.attempted) if isinstance(budget, Bill) else nullcontext()

@@ -128,13 +128,15 @@ class ModelTable:
 
     async def __call__(self, request: Request, budget: Budget) -> Completion:
         """Answer with the model that `request` names, or with a fallback where it is down."""
-        names = self._order(request.model)
-        for name in names[:-1]:
+        if not self._fallbacks:
+            return await self._stack(request.model).model(request, budget)
+        *names, last = self._order(request.model)
+        for name in names:
             try:
                 return await self._stack(name).model(replace(request, model=name), budget)
             except (ModelUnavailable, RateLimited):
                 self._down[name] = self._rings.clock() + _REST
-        return await self._stack(names[-1]).model(replace(request, model=names[-1]), budget)
+        return await self._stack(last).model(replace(request, model=last), budget)
 
     def info(self, model: str) -> ModelInfo:
         """What is known of a model; never raises, asks nobody."""
@@ -193,8 +195,6 @@ class ModelTable:
 
     def _order(self, name: str) -> list[str]:
         """Whom to ask: the model and its fallbacks, without those known to be down, but always someone."""
-        if not self._fallbacks:
-            return [name]
         now = self._rings.clock()
         names = list(dict.fromkeys([name, *self._fallbacks]))
         return [name for name in names if self._down.get(name, now) <= now] or names
