@@ -32,7 +32,7 @@ class FunctionTool:
                 f"a tool needs a name that code can call, not {name or function!r}; use a def, not a lambda"
             )
         first = (inspect.getdoc(function) or "").partition("\n")[0]
-        signature = f"{name}{inspect.signature(function)}"
+        signature = f"{name}{_signature(function)}"
         return cls(name, f"{signature}: {first}" if first else signature, function)
 
     async def __call__(self, *arguments: Data, **named: Data) -> Data:
@@ -54,3 +54,13 @@ def tools_by_name(tools: Iterable[Callable[..., object] | Tool]) -> dict[str, To
             raise ConfigError(f"two tools are named {tool.name!r}; rename one")
         table[tool.name] = tool
     return table
+
+
+def _signature(function: Callable[..., object]) -> inspect.Signature | str:
+    """As it was written; a built-in function may not know its own."""
+    try:
+        return inspect.signature(function, eval_str=True)
+    except NameError:  # an annotation that only a type checker can resolve
+        return inspect.signature(function)
+    except ValueError:
+        return "(...)"

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 
 from rlm_async.core.usage import Limits, Rates
 from rlm_async.errors import ConfigError
-from rlm_async.models.local.choice import is_local
-from rlm_async.models.local.opening import open_local
 from rlm_async.models.stack import Rings
 from rlm_async.models.table import ModelTable, Sources
 from rlm_async.ports import Model, SandboxFactory, Sink, Strategy
@@ -68,7 +66,7 @@ class Wiring:
             names[1] = names[0]
         given = {name: model for name, model in zip(names, self.models, strict=True) if not isinstance(model, str)}
         base, key = self.endpoint
-        sources = Sources(given=given, local=open_local, is_local=is_local, api_base=base, api_key=key)
+        sources = Sources(given=given, local=_local, is_local=_is_local, api_base=base, api_key=key)
         async with AsyncExitStack() as stack:
             table = await stack.enter_async_context(ModelTable(sources, Rings(rates=self.rates)))
             sandboxes = self.sandbox
@@ -86,3 +84,19 @@ class Wiring:
 def sinks() -> tuple[Callable[[], Sink], ...]:
     """The views that every run has: spans, which cost next to nothing until the program sets up a provider."""
     return (SpanSink,)
+
+
+# The local model brings an HTTP client and an installer: half a second of imports, which a program that
+# asks a provider should not pay, and which are made in a thread where they are (`ModelTable.prepare`).
+
+
+def _local(name: str) -> Model:
+    from rlm_async.models.local.opening import open_local  # noqa: PLC0415 - see above
+
+    return open_local(name)
+
+
+def _is_local(name: str) -> bool:
+    from rlm_async.models.local.choice import is_local  # noqa: PLC0415 - see above
+
+    return is_local(name)

@@ -44,8 +44,8 @@ class Node:
     """`query.key`, computed once."""
     depth: int
     state: State = State.QUEUED
-    parents: dict[int, Node] = field(default_factory=dict)
-    children: dict[int, Node] = field(default_factory=dict)
+    parents: dict[int, Node] = field(default_factory=dict, repr=False)
+    children: dict[int, Node] = field(default_factory=dict, repr=False)
     story: list[State] = field(default_factory=list)
 
     def ancestors(self) -> Iterator[Node]:

@@ -55,19 +55,18 @@ async def test_a_long_input_is_read_by_code_and_never_pasted():
 
 async def test_a_tree_of_depth_3_adds_up_and_so_does_its_usage():
     def play(request):
-        task = [word for word in request.messages[-1].text.split() if word.startswith("@")] or ["@9"]
         if not is_root(request):
             return "1"
-        level = int(task[0][1])
-        ask = "rlm_query_batched" if level < 2 else "llm_query_batched"
+        (path,) = {word for word in request.messages[-1].text.split() if word.startswith("@")}
+        ask = "rlm_query_batched" if path.count(".") < 2 else "llm_query_batched"
         return code(
-            f"rs = {ask}([f'@{level + 1} of {{context[:30]}} {{i}}' for i in range(4)])",
+            f"rs = {ask}([f'{path}.{{i}}' for i in range(4)])",
             "answer['content'] = str(sum(int(r) for r in rs)); answer['ready'] = True",
         )
 
     model = ScriptedModel(play)
     rlm = RLM(model, strategy="repl", limits=Limits(depth=3), rates=Rates(concurrency=1))
-    answer = await rlm.ask("@0 start", "the root's own context")
+    answer = await rlm.ask("@r", "the root's own context")
     assert answer.text == "64"
     assert model.peak == 1
     assert len(answer.graph.nodes) == 1 + 4 + 16 + 64

@@ -118,3 +118,11 @@ def test_any_order_of_asking_keeps_the_graph_acyclic(asked):
                 continue
     for node in graph.nodes:
         assert node not in list(node.ancestors())
+
+
+def test_a_node_is_shown_without_its_neighbours():
+    graph = Graph(fanout=100)
+    above, _ = graph.add(query("0"))
+    for i in range(1, 40):
+        above, _ = graph.add(query(str(i)), above)
+    assert len(repr(graph.nodes)) < 40 * 600
