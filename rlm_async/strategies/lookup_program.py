@@ -107,14 +107,31 @@ def candidates():
     return waves
 
 
-def place(doc, start, text, quote):
-    """Where a quote stands: the line, and the words as they are in the text."""
-    loose = r"\s+".join(re.escape(word) for word in str(quote).split())
-    match = re.search(loose, text, re.IGNORECASE) if loose else None
-    if not match:
+def spot(words, text):
+    """Where some words stand in a text, however the text breaks its lines; None where they do not."""
+    words = str(words).split()
+    if not words:
         return None
-    begin = start + match.start()
-    return {"doc": doc, "line": DOCS[doc].count("\n", 0, begin) + 1, "quote": text[match.start() : match.end()]}
+    loose = r"\s+".join(re.escape(word) for word in words)
+    before = r"(?<!\w)" if re.match(r"\w", words[0]) else ""
+    after = r"(?!\w)" if re.search(r"\w$", words[-1]) else ""
+    return re.search(before + loose + after, text, re.IGNORECASE)
+
+
+def place(doc, start, text, reply):
+    """Where a finding stands: the line, and the words as they are in the text; None where they are not there."""
+    quote, said = spot(reply["quote"], text), spot(norm(reply["answer"]), text)
+    if not quote:
+        return None
+    begin, end = quote.start(), quote.end()
+    whole = said and spot(norm(reply["answer"]), quote.group(0))
+    if said and not whole:
+        begin = text.rfind("\n", 0, said.start()) + 1
+        end = text.find("\n", said.end())
+        end = len(text) if end < 0 else end
+    line = DOCS[doc].count("\n", 0, start + begin) + 1
+    found = 1.0 if whole else 0.2 if said else -0.4
+    return {"doc": doc, "line": line, "quote": text[begin:end].strip()[:300], "found": found}
 
 
 NUMBER = r"(?i)\b(?:port|number|size|length|width|height|depth|limit|maximum|minimum|max|min|year|version|timeout|" \
@@ -138,14 +155,16 @@ def near_to(word, low):
 def worth(reply, text, at, rank):
     """How far a finding is to be believed, by what code can check of it; 0 for not at all."""
     said, low = norm(reply["answer"]), norm(text)
-    if not reply["found"] or not said or at is None or said not in low:
+    if not reply["found"] or not said or at is None:
         return 0.0
     quote = norm(at["quote"])
-    score = 1.0 + (0.8 if said in quote else 0.0) - 0.05 * rank + 0.6 * expected(str(reply["answer"]))
+    score = 0.8 + at["found"] - 0.05 * rank + 0.6 * expected(str(reply["answer"]))
     score = score + 0.6 * sum(1 for word in LOWER if near_to(word, quote)) / len(LOWER)
     score = score + 0.4 * sum(1 for word in LOWER if word in low) / len(LOWER) + 0.3 * named(at["doc"])
-    echo = all(part in LOWER or part in STOP for part in re.findall(r"[^\W_]+", said))
-    return max(score * (0.4 if echo else 1.0), 0.01)
+    parts = re.findall(r"[^\W_]+", said) or [said]
+    echo = sum(1 for part in parts if part in LOWER or part in STOP) / len(parts)
+    score = score - 0.6 * min(len(said) / 120, 1) - (0.8 if said == quote and len(parts) > 3 else 0.0)
+    return max(score * (0.4 if echo == 1 else 1 - 0.3 * echo), 0.01)
 
 
 class Lookup:
@@ -172,21 +191,21 @@ class Lookup:
             self.state["failed"].append(reply[:300])
             return
         self.state["read"] = rank + 1
-        at = place(doc, start, text, reply["quote"])
+        at = place(doc, start, text, reply)
         score = worth(reply, text, at, rank)
         if score:
             self.votes.setdefault(norm(reply["answer"]), []).append((score, str(reply["answer"]), at))
 
     def totals(self):
-        best = [(max(votes)[0] + 0.5 * min(len(votes) - 1, 2), said) for said, votes in self.tallied()]
+        best = []
+        for said, votes in self.votes.items():
+            places = len(set((at["doc"], at["line"]) for score, text, at in votes))
+            best.append((max(score for score, text, at in votes) + 0.5 * min(places - 1, 2), said))
         return sorted(best, key=lambda pair: -pair[0])
-
-    def tallied(self):
-        return [(said, [(score, i) for i, (score, text, at) in enumerate(votes)]) for said, votes in self.votes.items()]
 
     def settled(self):
         totals = self.totals()
-        return bool(totals) and totals[0][0] >= 2.6 and (len(totals) < 2 or totals[0][0] - totals[1][0] >= 0.4)
+        return bool(totals) and totals[0][0] >= 2.3 and (len(totals) < 2 or totals[0][0] - totals[1][0] >= 0.4)
 
     def reduce(self):
         totals = self.totals()
