@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+from rlm_async.core.transcript import Submission
 from rlm_async.engine.equipment import Equipment
 from rlm_async.engine.recorder import Recorder
 from rlm_async.engine.scheduler import Scheduler
 
-if TYPE_CHECKING:
-    from rlm_async.engine.frame import ActiveFrame
+
+class OpenFrame(Protocol):
+    """What one frame may know of another."""
+
+    @property
+    def deadline(self) -> float:
+        """When it turns to its last turn, by the event loop's clock."""
+        ...
+
+    @property
+    def found(self) -> Submission | None:
+        """The best that its code has put forward so far."""
+        ...
 
 
 @dataclass(slots=True, eq=False)
@@ -23,5 +35,5 @@ class World:
     scheduler: Scheduler
     deadline: float
     """When everything ends, by the event loop's clock; infinity without a limit."""
-    frames: dict[int, ActiveFrame] = field(default_factory=dict)
+    frames: dict[int, OpenFrame] = field(default_factory=dict)
     """The nodes that are being answered now, by id."""
