@@ -6,7 +6,7 @@ import dataclasses
 import json
 import math
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -124,7 +124,7 @@ def _is_true(value: object) -> bool:
 class Answers:
     """What the code has said so far: the `answer` dict of the namespace, and the last FINAL."""
 
-    def __init__(self, variables: Callable[[], MutableMapping[str, object]], most_bytes: int) -> None:
+    def __init__(self, variables: Callable[[], Mapping[str, object]], most_bytes: int) -> None:
         self._variables = variables
         self._most = most_bytes
         self._final: object = _NOTHING
@@ -138,7 +138,8 @@ class Answers:
         """`FINAL(x)`: the answer is `x`; the rest of the block still runs."""
         if not values:
             raise TypeError("FINAL() takes the answer: FINAL(value)")
-        self._final = plain(values[0] if len(values) == 1 else list(values))
+        value = values[0] if len(values) == 1 else list(values)
+        self._final = plain(self.dict["content"] if value is self.dict else value)
 
     def final_var(self, name: object) -> None:
         """`FINAL_VAR("name")`: the answer is that variable's value. The value itself is taken as well."""
@@ -147,15 +148,15 @@ class Answers:
         if type(name) is str:
             stripped = name.strip().strip("\"'")
             if stripped in variables:
-                self._final = plain(variables[stripped])
+                self.final(variables[stripped])
                 return
             if stripped.isidentifier() and not any(touch(value) == name for value in variables.values()):
-                known = ", ".join(sorted(variables)) or "none yet"
+                known = ", ".join(sorted(set(variables) - {"context", "answer"})) or "none yet"
                 raise NameError(
                     f"FINAL_VAR: there is no variable {stripped!r}; variables are: {known}. "
                     "Give a variable's name, or use FINAL(value)"
                 )
-        self._final = plain(name)
+        self.final(name)
 
     def submit(self, *values: object, **fields: object) -> None:
         """`SUBMIT(x)` or `SUBMIT(field=x, ...)`, as in DSPy; a field `answer` alone is the answer itself."""

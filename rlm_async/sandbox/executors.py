@@ -44,8 +44,9 @@ class Executor:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *error: object) -> None:
-        self.shutdown()
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if error is None or isinstance(error, Exception):
+            self.shutdown()
 
 
 class Thread:

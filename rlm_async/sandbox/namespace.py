@@ -92,7 +92,7 @@ class Namespace:
         self._desk = Desk(link, self._scheduler, limits.window)
         self._regions = Regions(Task.step.__code__)
         self._queries = Queries(self._desk, limits.tools, self._regions, lazy=limits.lazy)
-        self._answers = Answers(self.variables, limits.answer_bytes)
+        self._answers = Answers(self._named, limits.answer_bytes)
         self._waiting = Waiting(self._scheduler, self._regions, self._starter)
         toolbox = Toolbox(context, self.variables)
         answering = self._answers.functions()
@@ -205,6 +205,11 @@ class Namespace:
             and not is_hidden(name)
             and not isinstance(value, Module | HostFunction)
         }
+
+    def _named(self) -> dict[str, object]:
+        """What FINAL_VAR may name: the variables, and our own as they are bound now."""
+        ours: dict[str, object] = {name: self._names[name] for name in ("context", "answer") if name in self._names}
+        return {**ours, **self.variables()}
 
     def shown(self) -> dict[str, str]:
         """The variables, each with its clipped repr."""

@@ -27,7 +27,7 @@ def report(error: BaseException, cell: str, sources: Mapping[str, Sequence[str]]
     own = next((place for place in places if place.filename == cell), None)
     if places and places[0].filename != cell:
         inner = places[0]
-        message += f" [in {inner.function}(), from an earlier block: {_source(inner, sources).strip()}]"
+        message = f"{message} [in {inner.function}(), from an earlier block: {_source(inner, sources).strip()}]".strip()
     if own is None:
         return told(type(error).__name__, message)
     return told(type(error).__name__, message, own.line, _source(own, sources))

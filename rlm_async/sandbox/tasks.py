@@ -12,7 +12,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator, Iterable, Sequence
 
-from rlm_async.sandbox.faults import Cancelled, Deadlock
+from rlm_async.sandbox.faults import Cancelled, CellStopped, Deadlock
 from rlm_async.sandbox.link import Link
 from rlm_async.sandbox.waitables import Abandonable, Timer, Waitable
 
@@ -172,6 +172,7 @@ class Scheduler:
         self._numbers = itertools.count(1)
         self._failed: list[Task] = []
         self._slept_at = -1
+        self._halted = False
         self.now = 0.0
         self.current: Task | None = None
         self.activity = 0
@@ -218,6 +219,8 @@ class Scheduler:
     def until(self, target: Waitable) -> None:
         """Let tasks run until `target` is done; raises Deadlock where that cannot come."""
         while not target.done():
+            if self._halted:
+                raise CellStopped
             if (_room() or not target.tickets()) and self._turn():
                 continue
             if not target.done():
@@ -252,6 +255,7 @@ class Scheduler:
         self._sleeps.clear()
         self._timeouts.clear()
         self._failed.clear()
+        self._halted = False
         self.current = None
         return left
 
@@ -266,6 +270,9 @@ class Scheduler:
         self.current = task
         try:
             task.step()
+        except BaseException:
+            self._halted = True  # the cell is being stopped: no `finally` of the code may start tasks again
+            raise
         finally:
             self.current = before
         if not task.finished():

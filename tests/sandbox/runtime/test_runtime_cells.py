@@ -152,6 +152,20 @@ def test_a_stop_from_outside_ends_the_cell_and_keeps_the_variables():
     assert Handle.live == 0
 
 
+def test_a_stop_inside_a_pool_starts_no_other_task():
+    class Stopping(FakeLink):
+        def wait(self, tickets):
+            raise CellStopped
+
+    repl = Repl(link=Stopping())
+    result = repl.interpreter.run(
+        "from concurrent.futures import ThreadPoolExecutor\ndef work(c):\n    try:\n        return llm_query(c).strip()\n    finally:\n"
+        "        spawn(print, 'late').result()\nwith ThreadPoolExecutor() as ex:\n    print(list(ex.map(work, 'ab')))"
+    )
+    assert (result["outcome"], result["stdout"]) == ("contained", "")
+    assert repl.run("print(1)") == "1\n"
+
+
 # -- rebinding
 
 
