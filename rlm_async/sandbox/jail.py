@@ -33,7 +33,7 @@ _NOBODY = 65534
 _PROCESSES = 6
 """The worker, its check-point, and the ones before them that are still being reaped."""
 _FILES = 16
-NICE = 10
+NICE = 5
 """Model-written code gives way to its host."""
 _MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_REC, _MS_PRIVATE = 1, 2, 4, 8, 16384, 1 << 18
 _COUNTS_BY_NAMESPACE = (5, 14)

@@ -71,6 +71,17 @@ class Process:
         except OSError:
             return 0.0
 
+    async def mourn(self) -> None:
+        """Raise SandboxCrashed once the worker is dead.
+
+        The end of its wire does not tell: what it has forked may hold that open. Waits for ever where the
+        system has no pidfd.
+        """
+        if self._pidfd < 0:
+            await anyio.sleep_forever()
+        await _dead(self._pidfd)
+        raise SandboxCrashed("the worker died")
+
     def stop(self) -> None:
         """Ask the worker to end its cell."""
         self._signal(STOP)
@@ -81,6 +92,8 @@ class Process:
 
     async def wake(self, message_bytes: int) -> Connection:
         """Kill the worker, wake its check-point, and connect to it; raises SandboxCrashed if there is none."""
+        if self._closed:
+            raise SandboxCrashed("this sandbox has ended")
         self.kill()
         if self._connection is not None:
             self._connection.close()
@@ -131,6 +144,7 @@ class Process:
         self._park.close()
         for descriptor in {self._leader, self._pidfd} - {-1}:
             os.close(descriptor)
+        self._leader = self._pidfd = -1
 
     def _kill_all(self) -> None:
         if self._leader >= 0:
@@ -145,7 +159,7 @@ class Process:
         with contextlib.suppress(OSError):
             if self._pidfd >= 0:
                 signal.pidfd_send_signal(self._pidfd, number)
-            else:
+            elif not self._closed:
                 os.kill(self.pid, number)
 
     def _hand(self, theirs: socket.socket) -> None:

@@ -178,6 +178,7 @@ class Session:
                 self._connection.queue(wire.Run(code=code))
                 tasks.start_soon(self._connection.pump)
                 tasks.start_soon(cell.watch)
+                tasks.start_soon(self._process.mourn)
                 result = await cell.converse(tasks, self._ticket)
                 tasks.cancel_scope.cancel()
         except BaseExceptionGroup as group:

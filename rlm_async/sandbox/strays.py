@@ -7,20 +7,21 @@ import os
 import signal
 from pathlib import Path
 
-_ROUNDS = 100
-
 
 def cull(group: int, keep: int) -> None:
-    """Kill every process of a group but one and its children, until there is none.
+    """Kill every process of a group but one and its children.
 
-    Who forks faster than this kills runs into the kernel's bound on processes first.
+    All are halted first, in one step that no fork can slip through: what forks in a circle would else be
+    back before it is gone. `keep` must be alive, so that the number of the group is nobody else's.
     """
-    for _ in range(_ROUNDS):
-        strays = [pid for pid, parent in _members(group) if keep not in (pid, parent)]
-        if not strays:
-            return
-        for pid in strays:
-            _kill(pid, group)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGSTOP)
+        try:
+            for pid, parent in _members(group):
+                if keep not in (pid, parent):
+                    _kill(pid, group)
+        finally:
+            os.killpg(group, signal.SIGCONT)
 
 
 def _kill(pid: int, group: int) -> None:

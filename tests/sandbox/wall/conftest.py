@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from contextlib import asynccontextmanager
@@ -15,6 +16,7 @@ from rlm_async.core.query import Reply
 from rlm_async.sandbox.factory import Sandbox
 from rlm_async.sandbox.limits import CellLimits
 
+FIRST_UID = 0x70000000
 QUICK = CellLimits(cpu_seconds=0.5, wall_seconds=20, grace_seconds=0.1)
 
 
@@ -45,48 +47,49 @@ class FakeHost:
         return {"calls": 7.0, "usd": None}
 
 
+SHARED = Sandbox(without=("policy",), cell=QUICK, warm=0)
+"""One zygote for all tests that need no settings of their own, under both event loops."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shared_factory():
+    anyio.run(SHARED.start)
+    yield
+    anyio.run(SHARED.aclose)
+
+
 @asynccontextmanager
 async def opened(context="the context", host=None, **settings):
-    """One session of a factory of its own, by default without the policy."""
-    settings = {"without": ("policy",), "cell": QUICK, "warm": 0, **settings}
-    async with (
-        Sandbox(**settings) as factory,
-        factory.open(Context.of(context), host or FakeHost()) as sandbox,
-    ):
-        yield sandbox
+    """One session, by default without the policy; of a factory of its own if there are settings."""
+    factory = Sandbox(**{"without": ("policy",), "cell": QUICK, "warm": 0, **settings}) if settings else SHARED
+    try:
+        async with factory.open(Context.of(context), host or FakeHost()) as sandbox:
+            yield sandbox
+    finally:
+        if factory is not SHARED:
+            await factory.aclose()
 
 
-def descendants(pid: int) -> set[int]:
-    """Living processes below `pid`."""
-    parents = {}
+def table() -> dict[int, tuple[int, int]]:
+    """Living processes: parent and user of each."""
+    found = {}
     for path in Path("/proc").iterdir():
         if path.name.isdigit():
-            try:
+            with contextlib.suppress(OSError):
                 fields = (path / "stat").read_text(errors="replace").rpartition(")")[2].split()
-            except OSError:
-                continue
-            if fields[0] != "Z":
-                parents[int(path.name)] = int(fields[1])
-    found = {pid}
-    while more := {child for child, parent in parents.items() if parent in found} - found:
-        found |= more
-    return found - {pid}
-
-
-def jailed() -> set[int]:
-    """Living processes with the user id of a worker, wherever they hang."""
-    found = set()
-    for path in Path("/proc").iterdir():
-        if path.name.isdigit():
-            try:
-                if (
-                    path.stat().st_uid >= 0x70000000
-                    and (path / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
-                ):
-                    found.add(int(path.name))
-            except OSError:
-                continue
+                if fields[0] != "Z":
+                    found[int(path.name)] = (int(fields[1]), path.stat().st_uid)
     return found
+
+
+def descendants() -> set[int]:
+    """Living processes below this one, and workers that have lost their zygote."""
+    processes = table()
+    found = {os.getpid()}
+    while more := {pid for pid, (parent, _) in processes.items() if parent in found} - found:
+        found |= more
+    orphans = {pid for pid, (parent, user) in processes.items() if parent == 1 and user >= FIRST_UID}
+    return (found | orphans) - {os.getpid()}
 
 
 def descriptors() -> set[str]:
@@ -94,7 +97,7 @@ def descriptors() -> set[str]:
     found = set()
     for path in Path("/proc/self/fd").iterdir():
         try:
-            target = os.readlink(path)
+            target = str(path.readlink())
         except OSError:
             continue
         if target.startswith(("socket:", "pipe:", "anon_inode:[pidfd]", "/memfd")):
@@ -103,15 +106,12 @@ def descriptors() -> set[str]:
 
 
 @pytest.fixture(autouse=True)
-def nothing_left():
+def nothing_left(_shared_factory):
     """Every test ends with the processes and descriptors that it began with."""
-    mine, strays, held = descendants(os.getpid()), jailed(), descriptors()
+    before, held = descendants(), len(descriptors())
     yield
     deadline = time.monotonic() + 10
-    left = None
-    while time.monotonic() < deadline:
-        left = (descendants(os.getpid()) - mine, jailed() - strays, len(descriptors() - held))
-        if not any(left):
-            return
+    while (left := descendants() - before) or len(descriptors()) > held:
+        if time.monotonic() > deadline:
+            pytest.fail(f"left behind: processes {left}, {len(descriptors()) - held} descriptors of {descriptors()}")
         os.sched_yield()
-    pytest.fail(f"left behind: processes {left[0] | left[1]}, {left[2]} descriptors {descriptors() - held}")
