@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -44,7 +44,8 @@ class Served:
     """Sent as the body instead of anything else."""
 
 
-Replies = str | Served | Sequence[str | Served] | Callable[["Asked"], str | Served]
+Reply = str | Served
+Replies = Reply | Sequence[Reply] | Callable[["Asked"], Reply | Awaitable[Reply]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,7 @@ class LoopbackServer:
         self.requests.append(asked)
         self._arrival.set()
         with self._counted():
-            served = self._refusal(asked) or self._reply(asked)
+            served = self._refusal(asked) or await self._reply(asked)
             if served.latency:
                 await asyncio.sleep(served.latency)
             return await self._answer(request, asked, served)
@@ -202,19 +203,18 @@ class LoopbackServer:
             self.in_flight -= 1
 
 
-def _reader(replies: Replies) -> Callable[[Asked], Served]:
-    if callable(replies):
-        choose = replies
-        return lambda asked: _served(choose(asked))
-    if isinstance(replies, str | Served):
-        fixed = _served(replies)
-        return lambda _: fixed
-    rest = deque(map(_served, replies))
-    return lambda _: rest.popleft() if len(rest) > 1 else rest[0]
+def _reader(replies: Replies) -> Callable[[Asked], Awaitable[Served]]:
+    rest = deque([replies] if isinstance(replies, str | Served) else [] if callable(replies) else replies)
 
+    async def reply(asked: Asked) -> Served:
+        if callable(replies):
+            made = replies(asked)
+            chosen = await made if isinstance(made, Awaitable) else made
+        else:
+            chosen = rest.popleft() if len(rest) > 1 else rest[0]
+        return Served(text=chosen) if isinstance(chosen, str) else chosen
 
-def _served(reply: str | Served) -> Served:
-    return Served(text=reply) if isinstance(reply, str) else reply
+    return reply
 
 
 def _cut(asked: Asked, served: Served) -> tuple[list[str], str]:
