@@ -26,6 +26,10 @@ class Pending(Protocol):
         """Replies of the host that would bring it forward."""
         ...
 
+    def abandon(self) -> None:
+        """Nobody waits for it any more."""
+        ...
+
     def result(self) -> object:
         """Wait for the value, or raise the call's error; the same each time."""
         ...

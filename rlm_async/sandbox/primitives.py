@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Self
 
 from rlm_async.sandbox.tasks import Scheduler, Task
-from rlm_async.sandbox.waitables import Wait
+from rlm_async.sandbox.waitables import Free, Wait
 from rlm_async.sandbox.waiting import AnyOf, Waiting
 
 
-class Flag:
+class Flag(Free):
     """Something to wait for that other tasks set."""
 
     __slots__ = ("_test",)
@@ -22,10 +22,6 @@ class Flag:
     def done(self) -> bool:
         """Whether it is so."""
         return self._test()
-
-    def tickets(self) -> Sequence[int]:
-        """None: only tasks set it."""
-        return ()
 
 
 class Semaphore:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Coroutine, Generator, Iterable, Sequence
 
 from rlm_async.sandbox.faults import Cancelled, CellStopped, Deadlock
 from rlm_async.sandbox.link import Link
-from rlm_async.sandbox.waitables import Abandonable, Timer, Waitable
+from rlm_async.sandbox.waitables import Free, Timer, Waitable
 
 
 class Task:
@@ -58,6 +58,9 @@ class Task:
     def tickets(self) -> Sequence[int]:
         """What it waits for itself is known to the scheduler."""
         return ()
+
+    def abandon(self) -> None:
+        """It goes on: others may want it."""
 
     def result(self, timeout: float | None = None) -> object:
         """Wait for the value, or raise the task's error. `timeout` is accepted and not needed."""
@@ -126,7 +129,7 @@ class Task:
             callback(self)
 
 
-class Finished:
+class Finished(Free):
     """Waiting for a task's end, without polling it."""
 
     __slots__ = ("_task",)
@@ -138,12 +141,8 @@ class Finished:
         """Whether the task is over."""
         return self._task.finished()
 
-    def tickets(self) -> Sequence[int]:
-        """None of its own."""
-        return ()
 
-
-class _Idle:
+class _Idle(Free):
     """Done when no task is left."""
 
     __slots__ = ("_scheduler",)
@@ -154,10 +153,6 @@ class _Idle:
     def done(self) -> bool:
         """Whether none is."""
         return self._scheduler.alone()
-
-    def tickets(self) -> Sequence[int]:
-        """None of its own."""
-        return ()
 
 
 class Scheduler:
@@ -173,6 +168,7 @@ class Scheduler:
         self._failed: list[Task] = []
         self._slept_at = -1
         self._halted = False
+        """The cell is being stopped: no `finally` of the code may start tasks again."""
         self.now = 0.0
         self.current: Task | None = None
         self.activity = 0
@@ -207,7 +203,7 @@ class Scheduler:
         """Take back the call that a task waits for, where nobody else does."""
         target = task.waits_for
         others = (other.waits_for for other in self.pending() if other is not task)
-        if isinstance(target, Abandonable) and not any(other is target for other in others):
+        if target is not None and not any(other is target for other in others):
             target.abandon()
 
     def timer(self, seconds: float, *, timeout: bool = False) -> Timer:
@@ -271,7 +267,7 @@ class Scheduler:
         try:
             task.step()
         except BaseException:
-            self._halted = True  # the cell is being stopped: no `finally` of the code may start tasks again
+            self._halted = True
             raise
         finally:
             self.current = before
@@ -285,11 +281,18 @@ class Scheduler:
             self._slept_at = self.activity
             self._fire(self._sleeps if not self._timeouts or wanted else min(self._sleeps, self._timeouts))
         elif wanted:
-            self._link.wait(sorted(wanted))
+            self._wait(sorted(wanted))
         elif self._timeouts:
             self._fire(self._timeouts)
         else:
             raise Deadlock("every task waits for another one, and no sub-query is under way that could wake them")
+
+    def _wait(self, tickets: Sequence[int]) -> None:
+        try:
+            self._link.wait(tickets)
+        except BaseException:
+            self._halted = True
+            raise
 
     def _fire(self, timers: list[tuple[float, int, Timer]]) -> None:
         due, _, timer = heapq.heappop(timers)

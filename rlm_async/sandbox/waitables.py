@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 
 class Waitable(Protocol):
@@ -17,14 +17,22 @@ class Waitable(Protocol):
         """Replies of the host that would bring it forward; empty where only other tasks can."""
         ...
 
+    def abandon(self) -> None:
+        """Nobody waits for it any more: stop what it costs."""
+        ...
 
-@runtime_checkable
-class Abandonable(Protocol):
-    """A waitable that costs something as long as it is waited for."""
+
+class Free:
+    """The half of a waitable that costs nothing: no replies, nothing to stop."""
+
+    __slots__ = ()
+
+    def tickets(self) -> Sequence[int]:
+        """None: only other tasks bring it forward."""
+        return ()
 
     def abandon(self) -> None:
-        """Stop it: nobody wants it any more."""
-        ...
+        """Nothing to stop."""
 
 
 class Wait:
@@ -40,7 +48,7 @@ class Wait:
             yield self._target
 
 
-class Timer:
+class Timer(Free):
     """A moment in the scheduler's own time, in seconds since the start."""
 
     __slots__ = ("due", "fired")
@@ -52,7 +60,3 @@ class Timer:
     def done(self) -> bool:
         """Whether the moment is past."""
         return self.fired
-
-    def tickets(self) -> Sequence[int]:
-        """None: a timer waits for nobody."""
-        return ()

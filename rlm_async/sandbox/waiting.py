@@ -10,7 +10,7 @@ from rlm_async.sandbox.calls import Call
 from rlm_async.sandbox.handles import Handle, deep_touch, touch
 from rlm_async.sandbox.places import Regions
 from rlm_async.sandbox.tasks import Scheduler, Task
-from rlm_async.sandbox.waitables import Timer, Wait, Waitable
+from rlm_async.sandbox.waitables import Free, Timer, Wait, Waitable
 
 _VALUES = (str, int, float, bool, list, dict, tuple, set, type(None), defaultdict, deque)
 """What our own functions return where the model may write `await` without need."""
@@ -62,6 +62,9 @@ class Gathered:
     def tickets(self) -> Sequence[int]:
         """Those of all that are not."""
         return [ticket for item in self._pending if not isinstance(item, Task) for ticket in item.tickets()]
+
+    def abandon(self) -> None:
+        """Its parts go on: others may want them."""
 
     def result(self) -> object:
         """The values in order; raises the first error unless excused."""
@@ -177,7 +180,7 @@ class Waiting:
         return over
 
 
-class AnyOf:
+class AnyOf(Free):
     """Done when one of the tasks is, or the timer."""
 
     __slots__ = ("_tasks", "_timer")
@@ -189,10 +192,6 @@ class AnyOf:
     def done(self) -> bool:
         """Whether one is over."""
         return any(task.finished() for task in self._tasks) or (self._timer is not None and self._timer.fired)
-
-    def tickets(self) -> Sequence[int]:
-        """None of its own."""
-        return ()
 
 
 def _several(handles: object, name: str) -> list[object]:

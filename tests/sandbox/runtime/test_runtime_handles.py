@@ -22,6 +22,9 @@ class Later:
     def tickets(self):
         return ()
 
+    def abandon(self):
+        pass
+
     def result(self):
         self.asked += 1
         if isinstance(self.value, Exception):
