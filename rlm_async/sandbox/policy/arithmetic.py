@@ -7,9 +7,10 @@ import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from rlm_async.sandbox.handles import touch
+from rlm_async.sandbox.handles import deep_touch, touch
 from rlm_async.sandbox.policy.refusals import PolicyError
 from rlm_async.sandbox.policy.sizes import bits, check_bits, check_repetition, too_large
+from rlm_async.sandbox.policy.texts import without_addresses
 from rlm_async.sandbox.policy.widths import WIDEST, constant_format_is_small
 
 Operator = Callable[[object, object], object]
@@ -64,6 +65,9 @@ def modulo(left: object, right: object) -> object:
         return left % touch(right)  # type: ignore[operator]  # as above
     left, right = touch(left), touch(right)
     _check_template(left, right)
+    if isinstance(left, str):
+        right = deep_touch(right)
+        return without_addresses(left % right, right)
     return left % right  # type: ignore[operator]  # as above
 
 

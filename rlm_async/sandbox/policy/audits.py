@@ -73,6 +73,7 @@ class _Child:
 def _walk(roots: Iterator[tuple[str, object]], read: Reader, type_of: Callable[[object], object]) -> Iterator[str]:
     todo = deque((path, value, 0) for path, value in roots)
     seen: dict[int, object] = {}
+    steps = _Steps(read)
     while todo:
         path, value, depth = todo.popleft()
         if _is_way_out(value):
@@ -81,7 +82,7 @@ def _walk(roots: Iterator[tuple[str, object]], read: Reader, type_of: Callable[[
             continue
         seen[id(value)] = value
         todo.append((f"type({path})", type_of(value), depth + 1))
-        todo.extend((step, found, depth + 1) for step, found in _steps(path, value, read))
+        todo.extend((step, found, depth + 1) for step, found in steps.of(path, value))
 
 
 def _is_way_out(value: object) -> bool:
@@ -90,14 +91,28 @@ def _is_way_out(value: object) -> bool:
     return type(value) is dict and "__builtins__" in value
 
 
-def _steps(path: str, value: object, read: Reader) -> Iterator[tuple[str, object]]:
-    for name in sorted(_TRIED.union(dir(value))):
-        try:
-            found = read(value, name)
-        except Exception:  # noqa: BLE001, S112  # whatever a guard raises is a refusal, and that is what is looked for
-            continue
-        yield f"{path}.{name}", found
-    yield from _items(path, value)
+class _Steps:
+    """Where one can go from a value; attributes of plain types are allowed by type, so each type is tried once."""
+
+    def __init__(self, read: Reader) -> None:
+        self._read = read
+        self._known: dict[type, frozenset[str]] = {}
+
+    def of(self, path: str, value: object) -> Iterator[tuple[str, object]]:
+        """Attributes that the guard gives, and items."""
+        kind = type(value)
+        names = _TRIED.union(dir(value), value.members if isinstance(value, Module) else ())
+        given = set()
+        for name in sorted(self._known.get(kind, names)):
+            try:
+                found = self._read(value, name)
+            except Exception:  # noqa: BLE001, S112  # whatever a guard raises is a refusal, and that is looked for
+                continue
+            given.add(name)
+            yield f"{path}.{name}", found
+        if kind.__module__ != "__main__" and not isinstance(value, type | Module | BaseException):
+            self._known.setdefault(kind, frozenset(given))
+        yield from _items(path, value)
 
 
 def _items(path: str, value: object) -> Iterator[tuple[str, object]]:

@@ -31,22 +31,22 @@ def text(value: object) -> object:
 def string(value: object = "") -> str:
     """`str(value)`, with real values inside and no address."""
     value = deep_touch(value)
-    return _without_addresses(str(value), value)
+    return without_addresses(str(value), value)
 
 
 def shown(value: object) -> str:
     """`repr(value)`, likewise."""
     value = deep_touch(value)
-    return _without_addresses(repr(value), value)
+    return without_addresses(repr(value), value)
 
 
 def escaped(value: object) -> str:
     """`ascii(value)`, likewise."""
     value = deep_touch(value)
-    return _without_addresses(ascii(value), value)
+    return without_addresses(ascii(value), value)
 
 
-def _without_addresses(result: str, value: object) -> str:
+def without_addresses(result: str, value: object) -> str:
     """An address is cut out, but data that merely looks like one is left alone."""
     if " at 0x" in result and not _is_data(value):
         return _ADDRESS.sub("", result)

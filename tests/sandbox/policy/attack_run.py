@@ -1,4 +1,4 @@
-"""One attack against the policy alone, in a process of its own: reads it as JSON, prints what became of it."""
+"""Attacks against the policy alone: reads them as JSON lines, runs each in a fork, prints what became of it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import inspect
 import json
 import os
 import resource
+import select
+import signal
 import sys
 import types
 
@@ -15,9 +17,9 @@ from rlm_async.sandbox.policy import Guards, PolicyError, audit, compile_cell
 
 SECRET = "sk-SENTINEL-7f3a9c"  # noqa: S105  # bait
 MEMORY = 1 << 30
-PRINTED = 1_000_000
-"""Characters of output that are too many to have been kept."""
 KEPT = 100_000
+WALL = 12.0
+"""Seconds; the limit on CPU time comes first, unless the attack sleeps."""
 
 
 class HostTool:
@@ -165,36 +167,67 @@ def limits(attack):
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
 
 
-def main():
-    attack = json.load(sys.stdin)
+def report(attack):
+    """Run it here, and say how it ended and what it gained."""
     os.environ["OPENAI_API_KEY"] = SECRET
     tool, sink = HostTool(), Sink()
     functions = host_functions(tool)
-    facade_before = json.dumps
     guards = Guards(sink.write, functions)
     namespace = guards.namespace()
     namespace["context"] = "The quick brown fox. " * 50
-    table = namespace["__builtins__"]
-    before = dict(table)
-    members = {name: dict(module.members) for name, module in guards.realm.modules.items()}
-    code_before = {name: (function.__code__, function.__defaults__) for name, function in functions.items()}
+    before = snapshot(guards, functions)
     limits(attack)
     end, why = attempt(attack, namespace)
-    loot = namespace.get("loot")
-    gain = worth(loot, tool) or worth_of_text(sink.text() if "WIN" not in sink.text() else "")
-    changed = [name for name, value in before.items() if table.get(name) is not value]
-    changed += [f"new {name}" for name in table if name not in before]
-    changed += [n for n, m in guards.realm.modules.items() if dict(m.members) != members[n]]
+    gain = worth(namespace.get("loot"), tool)
+    if not gain and "WIN" not in sink.text():
+        gain = worth_of_text(sink.text())
+    changed = [name for name, value in snapshot(guards, functions).items() if before.get(name) != value]
+    if (changed or tool.api_key != SECRET) and not gain:
+        gain = f"tampered with {', '.join(changed[:4]) or 'a live object'}"
+    if not gain and end == "finished" and sink.size < KEPT and len(str(len(namespace))) < 4:
+        gain = "; ".join(audit(namespace)[:3])
+    return {"end": end, "why": why, "gain": gain, "out": sink.size}
+
+
+def snapshot(guards, functions):
+    """What no attack may change: builtins, guards, facades and the host's functions."""
+    table = guards.namespace()["__builtins__"]
+    seen = {name: id(value) for name, value in table.items()}
+    for name, module in guards.realm.modules.items():
+        seen |= {f"{name}.{member}": id(value) for member, value in module.members.items()}
     for name, function in functions.items():
-        if (function.__code__, function.__defaults__) != code_before[name] or function.__dict__:
-            changed.append(f"{name} itself")
-    if tool.api_key != SECRET or json.dumps is not facade_before:
-        changed.append("host objects")
-    if changed and not gain:
-        gain = f"tampered with {', '.join(changed[:4])}"
-    found = [] if gain or end == "stopped" or not attack.get("audit") else audit(namespace)
-    print("\x01" + json.dumps({"end": end, "why": why, "gain": gain or "; ".join(found[:3]), "out": sink.size}), flush=True)
-    os._exit(0)
+        seen[f"{name}()"] = (id(function.__code__), id(function.__defaults__), len(function.__dict__))
+    return seen
+
+
+def forked(attack):
+    """The report of one attack, run in a child of this process."""
+    out, into = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(out)
+        os.setsid()
+        text = json.dumps(report(attack))
+        os.write(into, text.encode()[:60_000])
+        os._exit(0)
+    os.close(into)
+    ready, _, _ = select.select([out], [], [], WALL)
+    data = os.read(out, 1 << 16) if ready else b""
+    if not data:
+        os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    os.close(out)
+    if data:
+        return json.loads(data)
+    if os.WIFSIGNALED(status):
+        return {"end": "killed", "why": f"signal {os.WTERMSIG(status)}", "gain": "", "out": 0}
+    return {"end": "broken", "why": f"status {status}", "gain": "", "out": 0}
+
+
+def main():
+    for line in sys.stdin:
+        attack = json.loads(line)
+        print("\x01" + json.dumps({"id": attack["id"], **forked(attack)}), flush=True)
 
 
 if __name__ == "__main__":
