@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from rlm_async.sandbox.wire import Fault, Given, Result
 
 
-def result_of(outcome: Mapping[str, object]) -> Result:
+def result_of(outcome: Mapping[str, object], cell: int) -> Result:
     """The message for what an interpreter returns; its shape as in `interpreter.Interpreter.run`."""
     error, answer, draft = outcome.get("error"), outcome.get("answer"), outcome.get("draft")
     count = outcome.get("stdout_characters", 0)
     return Result(
+        cell=cell,
         stdout=_sound(outcome.get("stdout", "")),
         stdout_characters=count if isinstance(count, int) else 0,
         error=_fault(error) if isinstance(error, Mapping) else None,

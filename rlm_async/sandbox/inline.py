@@ -86,7 +86,7 @@ class _Session:
             self._link.tasks = tasks
             told = await anyio.to_thread.run_sync(self._work, code, abandon_on_cancel=True)
             tasks.cancel_scope.cancel()
-        return output_of(result_of(told), seconds=time.monotonic() - began)
+        return output_of(result_of(told, 0), seconds=time.monotonic() - began)
 
     async def variables(self) -> Mapping[str, str]:
         """Names with their clipped reprs."""

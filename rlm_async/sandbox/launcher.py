@@ -40,7 +40,7 @@ class Launcher:
     def __init__(self, plan: Plan, control: socket.socket, pid: int) -> None:
         self._plan = plan
         self._control = control
-        self.pid = pid
+        self._pid = pid
         self._asked = 0
         self._ended = weakref.finalize(self, _end, control, pid)
 
@@ -60,6 +60,11 @@ class Launcher:
                 launcher.end()
                 raise
         return launcher
+
+    @property
+    def pid(self) -> int:
+        """The zygote."""
+        return self._pid
 
     @property
     def alive(self) -> bool:

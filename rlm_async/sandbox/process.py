@@ -16,7 +16,7 @@ import anyio.to_thread
 
 from rlm_async.errors import SandboxCrashed
 from rlm_async.sandbox.connection import Connection
-from rlm_async.sandbox.strays import cull
+from rlm_async.sandbox.strays import cull, parent_of
 from rlm_async.sandbox.worker import STOP
 from rlm_async.sandbox.zygote import SEQUENCED
 
@@ -29,6 +29,11 @@ _WAKE_SECONDS = 10.0
 
 class Mother(Protocol):
     """The zygote, for a process that it has forked."""
+
+    @property
+    def pid(self) -> int:
+        """The zygote's own."""
+        ...
 
     def close_group(self, pid: int) -> None:
         """Kill and reap all of a session."""
@@ -108,6 +113,8 @@ class Process:
         with anyio.move_on_after(_WAKE_SECONDS):
             pid = await connection.sender()
             self._follow(pid)
+            if parent_of(pid) != self._mother.pid:
+                raise SandboxCrashed("the process that forks workers has died, and its sessions end with it")
             await anyio.to_thread.run_sync(cull, self.group, pid)
             return connection
         raise SandboxCrashed("the check-point of the worker did not wake up")

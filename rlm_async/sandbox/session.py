@@ -41,6 +41,7 @@ class Session:
         self._first = 0
         """How many cells came before the log."""
         self._ticket = 0
+        self._cells = 0
         self._broken = False
         self._running = False
 
@@ -175,7 +176,8 @@ class Session:
         result: Result | None = None
         try:
             async with anyio.create_task_group() as tasks:
-                self._connection.queue(wire.Run(code=code))
+                self._cells += 1
+                self._connection.queue(wire.Run(code=code, cell=self._cells))
                 tasks.start_soon(self._connection.pump)
                 tasks.start_soon(cell.watch)
                 tasks.start_soon(self._process.mourn)
@@ -185,6 +187,8 @@ class Session:
             raise _single(group) from None
         if result is None:
             raise SandboxCrashed("the worker died")
+        if result.cell != self._cells:
+            raise Violation("the result of another cell")
         return result
 
     async def _stopped(self, cell: Cell, result: Result | None, reason: str) -> Output:

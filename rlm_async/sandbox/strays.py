@@ -24,6 +24,14 @@ def cull(group: int, keep: int) -> None:
             os.killpg(group, signal.SIGCONT)
 
 
+def parent_of(pid: int) -> int:
+    """The parent of a process; 0 if it is gone."""
+    try:
+        return _fields(str(pid))[0]
+    except OSError:
+        return 0
+
+
 def _kill(pid: int, group: int) -> None:
     """Kill a process if it is still the one that was found: its number may be another's by now."""
     with contextlib.suppress(OSError):

@@ -99,8 +99,9 @@ class Awake(Message, tag="awake"):
 
 
 class Result(Message, tag="result"):
-    """The end of a cell."""
+    """The end of the cell with this number."""
 
+    cell: int
     stdout: str = ""
     stdout_characters: int = 0
     error: Fault | None = None
@@ -148,9 +149,10 @@ class Batch(Message, tag="batch"):
 
 
 class Run(Message, tag="run"):
-    """Run one cell."""
+    """Run one cell; `cell` is its number, which the result must name."""
 
     code: str
+    cell: int
 
 
 class Replay(Message, tag="replay"):

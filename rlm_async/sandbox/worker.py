@@ -85,7 +85,7 @@ class Worker:
         while True:
             message = self._line.next()
             if isinstance(message, Run):
-                self._run(message.code)
+                self._run(message)
             elif isinstance(message, Replay):
                 self._replay(message.cells)
             elif isinstance(message, List):
@@ -106,13 +106,13 @@ class Worker:
             return unnamed[0] if unnamed else ""
         return unnamed if first.shape == "list" else texts
 
-    def _run(self, source: str) -> None:
+    def _run(self, order: Run) -> None:
         began = time.process_time()
         calls = self._line.calls
         self._stopped = False
         self._stoppable = True
         try:
-            outcome = self._interpreter.run(source)
+            outcome = self._interpreter.run(order.code)
         except CellStopped:
             outcome = {"outcome": "contained"}
         finally:
@@ -120,16 +120,16 @@ class Worker:
         self._line.forget()
         self._cells += 1
         spent = time.process_time() - began
-        if not self._answer(outcome, spent):
+        if not self._answer(order.cell, outcome, spent):
             return  # the host is about to go back to the check-point that stands
         self._since += spent
         if self._line.calls > calls or self._since > _CHEAP_SECONDS or self._cells - self._kept >= _MANY:
             self._save()
 
-    def _answer(self, outcome: Mapping[str, object], spent: float) -> bool:
+    def _answer(self, cell: int, outcome: Mapping[str, object], spent: float) -> bool:
         """Send the result; whether what the cell left behind is to stay."""
         try:
-            result = result_of(outcome)
+            result = result_of(outcome, cell)
             result.cpu_seconds = spent
             result.kept = self._kept
             result.stopped = self._stopped
@@ -137,7 +137,9 @@ class Worker:
             self._line.send(result)
         except (ValueError, MemoryError) as error:
             told = Fault(type=type(error).__name__, message=f"the cell's result cannot be sent: {error}")
-            result = Result(outcome="contained", error=told, cpu_seconds=spent, kept=self._kept, stopped=self._stopped)
+            result = Result(
+                cell=cell, outcome="contained", error=told, cpu_seconds=spent, kept=self._kept, stopped=self._stopped
+            )
             self._line.send(result)
         return not result.stopped and not result.exhausted
 
@@ -191,8 +193,8 @@ def rehearse(maker: Maker) -> None:
 
 
 def _encode(outcome: Mapping[str, object]) -> None:
-    wire.decode_downward(wire.frame(Run(code=""))[4:])
-    wire.frame(result_of(outcome))
+    wire.decode_downward(wire.frame(Run(code="", cell=0))[4:])
+    wire.frame(result_of(outcome, 0))
 
 
 def work(wire_fd: int, park: socket.socket, standing: jail.Standing, maker: Maker) -> None:

@@ -17,7 +17,7 @@ from rlm_async.sandbox.factory import Sandbox
 from rlm_async.sandbox.limits import CellLimits
 
 FIRST_UID = 0x70000000
-QUICK = CellLimits(cpu_seconds=0.5, wall_seconds=20, grace_seconds=0.1)
+QUICK = CellLimits(cpu_seconds=0.5, wall_seconds=20, grace_seconds=0.1, source_characters=1_000_000)
 
 
 class FakeHost:

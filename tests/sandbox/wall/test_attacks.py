@@ -12,7 +12,7 @@ from rlm_async.sandbox.limits import CellLimits
 
 ROOMY = CellLimits(cpu_seconds=4, grace_seconds=0.1)
 """Filling the memory takes a while."""
-CASES = "OS01 OS04 OS06 OS07 OS12 OS13 OS15 OS16 OS17 OS21 OS22 OS24 OS26".split()
+CASES = [f"OS{number:02}" for number in (1, 4, 6, 7, 12, 13, 15, 16, 17, 21, 22, 24, 26)]
 
 
 def corpus(shared):
@@ -21,14 +21,15 @@ def corpus(shared):
 
 
 def test_the_list_of_native_cases_is_complete(shared):
-    assert CASES == [case["id"] for case in corpus(shared).values() if case.get("layer") == "os"]
+    native = [case["id"] for case in corpus(shared).values() if case.get("layer") == "os"]
+    assert native == CASES
 
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("name", CASES)
 async def test_a_native_attack_ends_as_expected(name, shared):
     case = corpus(shared)[name]
-    secret = "sk-SENTINEL-7f3a9c"
+    secret = "sk-SENTINEL-7f3a9c"  # noqa: S105 - none that opens anything
     os.environ["RLM_TEST_KEY"] = secret
     try:
         async with opened(**({"cell": ROOMY} if case["goal"] == "dos" and name != "OS26" else {})) as sandbox:
@@ -45,3 +46,46 @@ async def test_a_native_attack_ends_as_expected(name, shared):
             assert after.stdout == "still here\n"
     finally:
         del os.environ["RLM_TEST_KEY"]
+
+
+LIMITED = ("cpu", "memory", "swallow", "output", "recursion", "compile-bomb")
+"""Classes in which the policy and the wall work together; `expected` means what follows from the outcome."""
+
+BETTER = {"CP05": "contained"}
+"""The policy computes no factorial that large in the first place: nothing needs to be killed."""
+
+
+def verdict(output, case):
+    """The corpus's three words: what ended well without loot, or by an error of a bomb, was contained."""
+    if output.outcome == "ok" or (output.outcome == "error" and case["goal"] in ("dos", "output")):
+        return "contained"
+    return "refused" if output.outcome == "error" else output.outcome
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("kind", LIMITED)
+async def test_limits_hold_with_the_policy_on(kind, shared):
+    cases = [case for case in corpus(shared).values() if case["class"] == kind]
+    assert cases
+    wrong = {}
+    limits = CellLimits(cpu_seconds=3, grace_seconds=0.1, memory_bytes=256 << 20)
+    async with opened(without=(), cell=limits) as sandbox:
+        await sandbox.run("kept = 'still here'")
+        for case in cases:
+            output = await sandbox.run(case["code"])
+            if verdict(output, case) not in {case["expected"], BETTER.get(case["id"])}:
+                wrong[case["id"]] = (case["expected"], output)
+            assert (await sandbox.run("print(kept)")).stdout == "still here\n", case["id"]
+    assert not wrong
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("kind", ("cpu", "memory", "swallow"))
+async def test_limits_hold_without_the_policy(kind, shared):
+    limits = CellLimits(cpu_seconds=1, grace_seconds=0.1, memory_bytes=128 << 20)
+    async with opened(cell=limits) as sandbox:
+        await sandbox.run("kept = 'still here'")
+        for case in [case for case in corpus(shared).values() if case["class"] == kind]:
+            output = await sandbox.run(case["code"])
+            assert output.outcome in ("contained", "killed", "error"), case["id"]
+            assert (await sandbox.run("print(kept)")).stdout == "still here\n", case["id"]
