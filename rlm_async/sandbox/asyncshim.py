@@ -77,8 +77,6 @@ class Asyncio:
             "TaskGroup": self.task_group,
             "Queue": Queue,
             "Event": Event,
-            "Task": Task,
-            "Future": Task,
             "QueueEmpty": QueueEmpty,
             "QueueFull": QueueFull,
             "TimeoutError": TimeoutError,

@@ -95,7 +95,6 @@ class Futures:
             "ProcessPoolExecutor": self.executor,
             "as_completed": self._waiting.as_completed,
             "wait": self.wait,
-            "Future": Task,
             "TimeoutError": TimeoutError,
             "CancelledError": Cancelled,
             "FIRST_COMPLETED": "FIRST_COMPLETED",

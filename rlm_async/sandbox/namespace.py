@@ -88,7 +88,7 @@ class Namespace:
         self._context = context
         self._lazy = limits.lazy
         self._write = write
-        self._scheduler = Scheduler(link)
+        self._scheduler = Scheduler(link, self._checked)
         self._desk = Desk(link, self._scheduler, limits.window)
         self._regions = Regions(Task.step.__code__)
         self._queries = Queries(self._desk, limits.tools, self._regions, lazy=limits.lazy)
@@ -104,7 +104,7 @@ class Namespace:
             write=write, functions=functions, modules=self._modules(), types=TYPES,
             exceptions=_ERRORS, settling=Settling(lambda: self._desk.count, self._settle),
         )  # fmt: skip
-        self._checked = guards.checked
+        self._guards = guards
         self._names = guards.namespace()
         self._classes = guards.realm.own
         self._install()
@@ -231,6 +231,10 @@ class Namespace:
         if name in self._queries.tools:
             return lambda *arguments, **named: self._queries.start_tool(str(name), *arguments, **named)
         return None
+
+    def _checked(self, function: object) -> Callable[..., object]:
+        """The policy's say on a function that code has handed to one of ours: it is called as the code would."""
+        return self._guards.checked(function)
 
     def _awaited(self, what: object, *arguments: object, **named: object) -> object:
         """`await f(...)` for a function of ours: the call is sent, and the `await` is what waits."""

@@ -35,7 +35,7 @@ def report(error: BaseException, cell: str, sources: Mapping[str, Sequence[str]]
 
 def _places(error: BaseException) -> Sequence[Place]:
     if isinstance(error, QueryError) and isinstance(error.place, tuple):
-        return error.place
+        return [place for place in error.place if isinstance(place, Place)]
     return trace(error.__traceback__)
 
 

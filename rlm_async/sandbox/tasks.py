@@ -16,6 +16,8 @@ from rlm_async.sandbox.faults import Cancelled, CellStopped, Deadlock
 from rlm_async.sandbox.link import Link
 from rlm_async.sandbox.waitables import Free, Timer, Waitable
 
+Checked = Callable[[object], Callable[..., object]]
+
 
 class Task:
     """Asynchronous work under way. Also what `spawn`, `create_task` and `Executor.submit` return."""
@@ -96,6 +98,7 @@ class Task:
 
     def add_done_callback(self, callback: Callable[[Task], object]) -> None:
         """Call `callback(task)` at the end, or now where it is over."""
+        callback = self._scheduler.checked(callback)
         if self._finished:
             callback(self)
         else:
@@ -158,8 +161,10 @@ class _Idle(Free):
 class Scheduler:
     """Runs tasks in turn whenever somebody waits. Re-entrant: plain code that blocks lets the others run."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, checked: Checked) -> None:
         self._link = link
+        self.checked = checked
+        """Gives what may be called in place of a function that code has handed over, or raises."""
         self._ready: deque[Task] = deque()
         self._blocked: list[Task] = []
         self._sleeps: list[tuple[float, int, Timer]] = []

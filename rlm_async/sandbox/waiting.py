@@ -96,7 +96,12 @@ def waitable(item: object) -> Task | Call | Gathered | None:
 class Waiting:
     """The functions of a namespace that know about tasks."""
 
-    def __init__(self, scheduler: Scheduler, regions: Regions, own: Callable[[object], Starter | None]) -> None:
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        regions: Regions,
+        own: Callable[[object], Starter | None],
+    ) -> None:
         self._scheduler = scheduler
         self._regions = regions
         self._own = own
@@ -137,13 +142,14 @@ class Waiting:
         what = what if type(what) is Handle else touch(what)
         if isinstance(what, Task | Handle | CoroutineType | Given | Settled) and not arguments and not named:
             return self.task(what)
-        if not callable(what):
-            raise TypeError(f"spawn() takes a function and its arguments, or a coroutine, not {type(what).__name__}")
         starter = self._own(what)
         if starter is not None:
             started = starter(*arguments, **named)
             return self.task(Handle(started) if isinstance(started, Call) else started)
-        return self._scheduler.start(_run(self, what, arguments, named), getattr(what, "__name__", ""))
+        if not callable(what):
+            raise TypeError(f"spawn() takes a function and its arguments, or a coroutine, not {type(what).__name__}")
+        function = self._scheduler.checked(what)
+        return self._scheduler.start(_run(self, function, arguments, named), getattr(what, "__name__", ""))
 
     def gather(self, *items: object, return_exceptions: bool = False, **options: object) -> Handle:
         """All the values in order; may be awaited or used as it is. One list may be given instead of many."""

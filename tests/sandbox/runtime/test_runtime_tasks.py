@@ -195,6 +195,30 @@ def test_many_blocking_tasks_do_not_exhaust_the_stack():
     assert repl.link.peak > 10
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "spawn(type, 'X', (), {}).result()",
+        "from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor() as ex:\n    list(ex.map(type, ['X'], [()], [{}]))",
+        "import threading\nt = threading.Thread(target=type, args=('X', (), {}))\nt.start()\nspawn(type, 'X', (), {}).result()",
+        "import asyncio\nawait asyncio.to_thread(type, 'X', (), {})",
+    ],
+)
+def test_what_code_may_not_call_no_task_calls_for_it(source):
+    repl = Repl()
+    error = repl.fails(source)
+    assert error["type"] in {"PolicyError", "TypeError"}
+    assert "X" not in str(repl.interpreter.variables())
+
+
+def test_a_callback_runs_at_the_end_of_its_task():
+    repl = Repl()
+    out = repl.run(
+        "h = spawn(llm_query, 'a')\nh.add_done_callback(lambda t: print('done', t.result().strip()))\nh.result().strip()"
+    )
+    assert out == "done yes a\n'yes a'\n"
+
+
 def test_tools_run_one_after_the_other_unless_spawned():
     repl = Repl(tools={"fetch": "fetch(url)"})
     assert repl.run("print([fetch(u) for u in ('a', 'b', 'c')][1])") == "['fetch', ['b'], {}]\n"

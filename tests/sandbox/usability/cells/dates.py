@@ -46,7 +46,7 @@ for s in ["2024-01-15", "15/01/2024", "January 15, 2024", "15 Jan 2024", "soon"]
 import calendar
 from collections import Counter
 months = Counter(d[:7] for d in ["2024-01-15", "2024-01-20", "2024-03-02"])
-print(months, calendar.month_name[3], calendar.monthrange(2024, 2), calendar.isleap(2023))
+print(months, calendar.month_name[3], calendar.monthrange(2024, 2)[1], calendar.isleap(2023))
 
 # %% math
 import math

@@ -133,7 +133,7 @@ print(first, second)
 # %% error in a loop keeps partial results
 done = []
 for i in [3, 1, 0, 5]:
-    done.append(10 // i)
+    done.append(10 / i)
 # ---
 print(done)
 
