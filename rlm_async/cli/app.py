@@ -127,6 +127,8 @@ def demo(
     model: Annotated[
         str, typer.Option("--model", "-m", help="local:1.5b, local:0.5b, or any other model.")
     ] = "local:1.5b",
+    api_base: options.ApiBase = None,
+    api_key_env: options.ApiKeyEnv = None,
     yes: Yes = False,
     no_color: options.NoColor = False,
 ) -> None:
@@ -135,7 +137,9 @@ def demo(
     def work() -> int:
         from rlm_async.cli import demo as demonstration  # noqa: PLC0415 - see the first line of this module
 
-        return demonstration.shown(model, yes=yes, color=not no_color)
+        key = options.key_of(api_key_env, api_base, os.environ)
+        choices = options.Choices(model=model, api_base=api_base, api_key=key)
+        return demonstration.shown(choices, yes=yes, color=not no_color)
 
     guarded(work)
 

@@ -38,24 +38,24 @@ class Riddle:
 
 
 RIDDLE = Riddle(
-    question="Who wrote the original code of the heap queue algorithm in the module heapq?",
-    expected="Kevin O'Connor",
-    file="heapq.py",
-    pattern="Original code by",
+    question="Who contributed the authentication code of the IMAP4 client?",
+    expected="Donn Cave",
+    file="imaplib.py",
+    pattern="Authentication code contributed",
 )
 LEFT_OUT = frozenset({"test", "tests", "idle_test", "site-packages", "dist-packages", "__pycache__"})
 """Folders that are no part of the library itself."""
 
 
-def shown(model: str, *, yes: bool, color: bool) -> int:
+def shown(choices: Choices, *, yes: bool, color: bool) -> int:
     """Fetch the weights if need be, ask, and say what was read, asked and spent. The exit status."""
-    if is_local(model):
-        _install(model, yes=yes)
+    if is_local(choices.model):
+        _install(choices.model, yes=yes)
     library = Path(sysconfig.get_path("stdlib"))
     write_line(f"question: {RIDDLE.question}", sys.stderr)
     write_line(f"input: the sources of Python's standard library in {library}", sys.stderr)
     paths = tuple(map(str, sources(library)))
-    asked = Asked(question=RIDDLE.question, paths=paths, choices=Choices(model=model), given_model=model, color=color)
+    asked = Asked(question=RIDDLE.question, paths=paths, choices=choices, given_model=choices.model, color=color)
     ending = answered(asked, sys.stderr)
     write(answer_text(ending), sys.stdout)
     for line in account(ending, library):
@@ -65,12 +65,13 @@ def shown(model: str, *, yes: bool, color: bool) -> int:
 
 
 def sources(library: Path) -> Iterator[Path]:
-    """The library's own Python files, tests left out, in order."""
+    """The library's own Python files that hold something, tests left out, in order."""
     for folder, below, files in os.walk(library):
         below[:] = sorted(name for name in below if name not in LEFT_OUT)
         for name in sorted(files):
-            if name.endswith(".py"):
-                yield Path(folder, name)
+            path = Path(folder, name)
+            if name.endswith(".py") and path.stat().st_size:
+                yield path
 
 
 def account(ending: Ending, library: Path) -> Iterator[str]:

@@ -1,0 +1,52 @@
+"""The first thing a newcomer types: help and version, at once and without loading what is not needed."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from rlm_async import __version__
+
+HEAVY = ("litellm", "aiohttp", "rich", "anyio", "opentelemetry", "RestrictedPython", "xllamacpp")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["ask", "--help"], ["--version"]])
+def test_help_loads_nothing_heavy(environ, tmp_path, arguments):
+    code = (
+        "import sys\n"
+        "from rlm_async.cli import main\n"
+        f"sys.argv = ['rlm-async', *{arguments!r}]\n"
+        "try:\n    main()\n"
+        "except SystemExit as end:\n    assert not end.code\n"
+        f"print('LOADED', [name for name in {HEAVY!r} if name in sys.modules])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path, env=environ
+    )
+    assert done.stdout.endswith("LOADED []\n"), done.stdout + done.stderr
+
+
+def test_the_version_is_one_line(process):
+    done = process("--version")
+    assert (done.returncode, done.stdout) == (0, f"rlm-async {__version__}\n")
+
+
+def test_help_names_the_exit_statuses_and_only_what_exists(command):
+    text = command("--help").stdout
+    assert "0 complete, 1 failed" in text
+    commands = re.findall(r"^  (\w+)  ", text.partition("Commands:")[2], re.MULTILINE)
+    assert commands == ["ask", "demo", "doctor", "local", "sandbox"]
+
+
+def test_no_option_takes_a_key(command):
+    text = command("ask", "--help").stdout
+    assert "--api-key-env" in text
+    assert not re.search(r"--api-key(?!-env)", text)
+
+
+def test_without_arguments_help_is_shown(command):
+    done = command()
+    assert "Commands:" in done.stdout + done.stderr
