@@ -105,6 +105,7 @@ class Namespace:
             exceptions=_ERRORS, settling=Settling(lambda: self._desk.count, self._settle),
         )  # fmt: skip
         self._guards = guards
+        self._told: Mapping[str, object] = {}
         self._names = guards.namespace()
         self._classes = guards.realm.own
         self._install()
@@ -216,8 +217,9 @@ class Namespace:
         return {name: _SHORT.repr(value) for name, value in self.variables().items()}
 
     def _unawaited(self) -> None:
-        variables = self.variables()
-        names = [n for n, x in variables.items() if isinstance(x, CoroutineType) and x.cr_frame is not None]
+        waiting = {n: x for n, x in self.variables().items() if isinstance(x, CoroutineType) and x.cr_frame is not None}
+        names = [name for name, coroutine in waiting.items() if self._told.get(name) is not coroutine]
+        self._told = waiting
         if names:
             self._write(f"[never awaited: {', '.join(names)} (write `await {names[0]}`)]\n")
 

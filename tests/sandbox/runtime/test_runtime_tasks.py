@@ -179,6 +179,7 @@ def test_a_forgotten_await_is_told():
     repl = Repl()
     out = repl.run("async def f():\n    return 1\nr = f()")
     assert "never awaited: r" in out
+    assert repl.run("print('once')") == "once\n"
     assert repl.run("print(await r)") == "1\n"
 
 
