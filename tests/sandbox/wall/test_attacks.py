@@ -80,7 +80,7 @@ async def test_limits_hold_with_the_policy_on(kind, shared):
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("kind", ("cpu", "memory", "swallow"))
+@pytest.mark.parametrize("kind", ["cpu", "memory", "swallow"])
 async def test_limits_hold_without_the_policy(kind, shared):
     limits = CellLimits(cpu_seconds=1, grace_seconds=0.1, memory_bytes=128 << 20)
     async with opened(cell=limits) as sandbox:
