@@ -45,7 +45,7 @@ FIXES = {
     "mount": "allow unprivileged user namespaces or start the host as root",
     "landlock": "needs Linux 5.13 or newer with landlock in the lsm= list",
     "seccomp": "needs Linux with CONFIG_SECCOMP_FILTER on x86-64 or aarch64",
-    "cgroup": "make a cgroup of this process writable for it",
+    "cgroup": "workers get none of their own; put the host into one, with limits, and do not require it",
     "checkpoints": "needs Linux, and either root or user namespaces",
     "rlimits": "needs a POSIX system",
 }

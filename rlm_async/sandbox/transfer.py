@@ -17,8 +17,9 @@ _UNITS = (1, 1, 2, 4)
 _WIDEST = (0x7F, 0xFF, 0xFFFF, 0x10FFFF)
 _BATCH = 512
 _BARE_ASCII = "".__sizeof__() - 1
-_BARE = "\xe9".__sizeof__() - 2
-"""Of a string that is not ASCII, without its characters and the null behind them."""
+_BARE = "".join(map(chr, (0xE9, 0xEA))).__sizeof__() - 3
+"""Of a string that is not ASCII, without its characters and the null behind them; of one made just now, because
+literals may carry a UTF-8 copy of themselves."""
 
 
 def width(text: str) -> int:
