@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from rlm_async.sandbox.handles import touch
+from rlm_async.sandbox.handles import deep_touch, touch
 from rlm_async.sandbox.policy.sizes import check_text, check_width
 from rlm_async.sandbox.policy.surfaces import Function
 
@@ -61,11 +61,10 @@ def _joining(kind: type) -> Function:
     plain = kind.join  # type: ignore[attr-defined]
 
     def join(separator: Text, items: Iterable[Text]) -> object:
-        if len(separator) > 1:
-            items = items if isinstance(items, list | tuple) else list(items)
-            if len(separator) * len(items) > _WATCHED:
-                check_text(len(separator) * len(items))
-        return plain(separator, items)
+        items = items if isinstance(items, list | tuple) else list(items)
+        if len(separator) > 1 and len(separator) * len(items) > _WATCHED:
+            check_text(len(separator) * len(items))
+        return plain(separator, deep_touch(items))  # an iterator may have made lazy values only now
 
     return join
 
