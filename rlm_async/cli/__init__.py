@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
-from rlm_async.cli.app import main
+import sys
 
-__all__ = ["main"]
+INTERRUPTED = 130
+
+
+def main() -> None:
+    """Run the command line; the entry point of `rlm-async`."""
+    try:
+        from rlm_async.cli.app import run  # noqa: PLC0415 - Ctrl-C while it loads is no traceback either
+
+        run()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)

@@ -36,8 +36,8 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before someth
 Weights = Annotated[str | None, typer.Argument(metavar="[NAME]", help="1.5b (the default), 0.5b or 135m.")]
 
 
-def main() -> None:
-    """Run the command line; the entry point of `rlm-async`."""
+def run() -> None:
+    """Run the command line."""
     prepare()
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # other libraries' remarks are not for whoever asked a question

@@ -10,6 +10,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from rlm_async.cli.labels import label
 from rlm_async.cli.text import one_line
 from rlm_async.core import events
 from rlm_async.core.data import as_text
@@ -60,6 +61,8 @@ class Seen:
     state: State = State.QUEUED
     parents: list[int] = field(default_factory=list)
     """The first one is whose child it is drawn as."""
+    eldest: tuple[int, str] | None = None
+    """Its first own child, and that one's prompt: what siblings' labels are compared with."""
     children: list[int] = field(default_factory=list)
     """In the order in which they were asked, shared ones included."""
     live: dict[int, None] = field(default_factory=dict)
@@ -166,9 +169,8 @@ class Progress:
     def _node_added(self, event: events.NodeAdded) -> None:
         if event.node not in self.nodes:
             query = event.query
-            self.nodes[event.node] = Seen(
-                event.node, event.depth, one_line(query.prompt), query.model, query.strategy, event.at
-            )
+            name = self._named(event)
+            self.nodes[event.node] = Seen(event.node, event.depth, name, query.model, query.strategy, event.at)
             self.states[State.QUEUED] += 1
         node = self.nodes[event.node]
         if event.parent is None or event.parent in node.parents:
@@ -179,6 +181,20 @@ class Progress:
         parent.states[node.state] += 1
         if node.state not in FINAL:
             parent.live[node.id] = None
+
+    def _named(self, event: events.NodeAdded) -> str:
+        """A label that tells the node from its siblings; with the second child the first one gets its own."""
+        prompt = event.query.prompt
+        parent = None if event.parent is None else self.nodes[event.parent]
+        if parent is None:
+            return label(prompt)
+        if parent.eldest is None:
+            parent.eldest = (event.node, prompt)
+            return label(prompt)
+        eldest, sibling = parent.eldest
+        if len(parent.children) == 1:
+            self.nodes[eldest].label = label(sibling, prompt)
+        return label(prompt, sibling)
 
     def _node_moved(self, event: events.NodeMoved) -> None:
         node = self.nodes[event.node]

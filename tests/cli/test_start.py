@@ -7,8 +7,11 @@ import subprocess
 import sys
 
 import pytest
+import typer
 
 from rlm_async import __version__
+from rlm_async.cli import main
+from rlm_async.cli.boundary import guarded
 
 HEAVY = ("litellm", "aiohttp", "rich", "anyio", "opentelemetry", "RestrictedPython", "xllamacpp")
 
@@ -50,3 +53,28 @@ def test_no_option_takes_a_key(command):
 def test_without_arguments_help_is_shown(command):
     done = command()
     assert "Commands:" in done.stdout + done.stderr
+
+
+def test_an_interruption_while_loading_is_no_traceback(monkeypatch):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("rlm_async.cli.app.run", interrupted)
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 130
+
+
+def test_a_bug_is_one_line_and_a_traceback_only_when_asked(capsys, monkeypatch):
+    def broken():
+        raise LookupError("no\nsuch thing")
+
+    for debug, lines in (("", 1), ("1", 5)):
+        monkeypatch.setenv("RLM_ASYNC_DEBUG", debug)
+        with pytest.raises(typer.Exit) as end:
+            guarded(broken)
+        assert end.value.exit_code == 1
+        told = capsys.readouterr().err
+        assert "no such thing" in told or debug
+        assert told.count("\n") >= lines
+        assert ("Traceback" in told) == bool(debug)
