@@ -50,10 +50,10 @@ class Launcher:
         if not sys.executable or not hasattr(os, "posix_spawn"):
             raise SandboxUnavailable("a sandbox needs a POSIX system and a Python interpreter to start: sys.executable")
         control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        with theirs, tempfile.TemporaryFile() as complaints:
-            pid = await anyio.to_thread.run_sync(_spawn, plan, theirs, complaints)
-            launcher = cls(plan, control, pid)
-            theirs.close()
+        with theirs:
+            pid, complaints = await anyio.to_thread.run_sync(_spawn, plan, theirs)
+        launcher = cls(plan, control, pid)
+        with complaints:
             try:
                 await launcher._await_ready(complaints)
             except BaseException:
@@ -131,12 +131,26 @@ class Launcher:
         data = b"" if scope.cancelled_caught else self._control.recv(RECORD.size)
         if len(data) == RECORD.size and RECORD.unpack(data)[0] == READY:
             return
-        complaints.seek(0)
-        last = complaints.read().decode("utf-8", "replace").strip().rpartition("\n")[2]
+        last = await anyio.to_thread.run_sync(_last_line, complaints)
         raise SandboxUnavailable(f"the clean Python process for workers did not start: {last or 'no reason given'}")
 
 
-def _spawn(plan: Plan, theirs: socket.socket, complaints: IO[bytes]) -> int:
+def _last_line(complaints: IO[bytes]) -> str:
+    complaints.seek(0)
+    return complaints.read().decode("utf-8", "replace").strip().rpartition("\n")[2]
+
+
+def _spawn(plan: Plan, theirs: socket.socket) -> tuple[int, IO[bytes]]:
+    """Start the process; returns its number and the file that its complaints go to."""
+    complaints = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
+    try:
+        return _exec(plan, theirs, complaints), complaints
+    except BaseException:
+        complaints.close()
+        raise
+
+
+def _exec(plan: Plan, theirs: socket.socket, complaints: IO[bytes]) -> int:
     argument = json.dumps([_paths(), asdict(plan)])
     null = os.open(os.devnull, os.O_RDWR)
     # Moved out of the way of the numbers they are copied to.

@@ -113,7 +113,7 @@ class Process:
         with anyio.move_on_after(_WAKE_SECONDS):
             pid = await connection.sender()
             self._follow(pid)
-            if parent_of(pid) != self._mother.pid:
+            if await anyio.to_thread.run_sync(parent_of, pid) != self._mother.pid:
                 raise SandboxCrashed("the process that forks workers has died, and its sessions end with it")
             await anyio.to_thread.run_sync(cull, self.group, pid)
             return connection
