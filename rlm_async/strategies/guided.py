@@ -130,14 +130,17 @@ class _Hunt:
         total, read = self.found.get("total"), self.found.get("read")
         if self.found.get("shape") == "tally" and isinstance(total, int) and isinstance(read, int) and read < total:
             return "fanout"
-        return None
+        return "seconds" if _searched(self.found) else None
 
     def _nothing(self) -> Result:
         failed = [str(text) for text in _list(self.found.get("failed"))]
         errors = [str(output.error) for _, output in self.cells if output.error is not None]
         read = self.found.get("read")
         if read and self.frame.query.schema is None:
-            return Result(f"No answer was found in the {read} passages that fit the question best.", self.limit)
+            return Result(
+                f"No answer was found in the {read} passages that fit the question best.{_searched(self.found)}",
+                self.limit,
+            )
         why = (errors or failed or [f"nothing in the input fits the question ({self.limit or 'no match'})"])[0]
         raise Unanswered(f"the guided program found no answer: {why}", (Turn("", tuple(self.cells)),))
 
@@ -148,7 +151,7 @@ def worded(found: Mapping[str, Data]) -> str:
     at = found.get("at")
     if isinstance(at, Mapping):
         place = f"line {at.get('line')}" if at.get("doc") == "context" else f"{at.get('doc')}, line {at.get('line')}"
-        return f'{answer}\n\nSource: {place}: "{at.get("quote")}"'
+        return f'{answer}\n\nSource: {place}: "{at.get("quote")}"{_searched(found)}'
     counts = found.get("counts")
     if isinstance(counts, Mapping):
         listed = ", ".join(f"{label}: {count}" for label, count in counts.items())
@@ -156,6 +159,13 @@ def worded(found: Mapping[str, Data]) -> str:
     if found.get("shape") == "digest" and found.get("read") != found.get("total"):
         return f"{answer}\n\nRead {found.get('read')} of {found.get('total')} parts, evenly spread."
     return answer
+
+
+def _searched(found: Mapping[str, Data]) -> str:
+    searched, size = found.get("searched"), found.get("size")
+    if not isinstance(searched, int) or not isinstance(size, int) or searched >= size:
+        return ""
+    return f"\nSearched {searched:,} of {size:,} characters."
 
 
 def _parameters(frame: Frame, facts: Facts) -> str:

@@ -34,10 +34,28 @@ def named(name):
     return 1.0 if parts[-1] in LOWER else 0.5 if any(part in LOWER for part in parts) else 0.0
 
 
+READABLE = 100000000
+
+
+def searchable():
+    """The documents to search: all, or as many as one cell's processor time is enough for, fitting names first."""
+    if SIZE <= READABLE:
+        return {}
+    kept, room = {}, READABLE
+    for name in sorted(DOCS, key=lambda name: -named(name)):
+        if room > 0:
+            kept[name] = DOCS[name][:room]
+            room = room - len(kept[name])
+    return {"over": kept}
+
+
+WHERE = searchable()
+
+
 def passages():
     """Passages of the text that may answer, the likeliest first."""
     wanted = " ".join(WORDS)
-    hits = search(wanted, 40)
+    hits = search(wanted, 40, **WHERE)
     near = {name: text for name, text in DOCS.items() if named(name)}
     if near and len(near) < len(DOCS):
         hits = hits + search(wanted, 20, over=near)
@@ -49,7 +67,7 @@ def passages():
         low = norm(hit["text"])
         set_here = sum(1 for w in LOWER if re.search(r"\b" + re.escape(w) + r"\b['\"]?\s*(?:[=:]|is\b|are\b)", low))
         seen = sum(1 for w in LOWER if w in low) / len(LOWER)
-        score = hit["score"] / best + 0.4 * named(hit["doc"]) + 0.25 * min(set_here, 2) + 0.5 * seen
+        score = hit["score"] / best + 0.8 * named(hit["doc"]) + 0.25 * min(set_here, 2) + 0.5 * seen
         scored[(hit["doc"], hit["offset"])] = (score, hit)
     ranked = [hit for score, hit in sorted(scored.values(), key=lambda pair: -pair[0])]
     return [(hit["doc"], hit["offset"], hit["text"]) for hit in ranked], near
@@ -60,7 +78,7 @@ def definitions(near):
     plain = [re.escape(word) for word in LOWER if re.fullmatch(r"\w{3,}", word)]
     if not plain or sum(len(text) for text in near.values()) > 2000000:
         return []
-    pattern = r"(?i)\b\w*(?:" + "|".join(plain) + r")\w*['\"]?\s*[=:]\s*['\"\d(\[{-]"
+    pattern = r"(?i)(?:" + "|".join(plain) + r")\w*['\"]?\s*[=:]\s*['\"\d(\[{-]"
     scored = []
     for hit in grep(pattern, over=near, max=300):
         line = hit["text"].strip().lower()
@@ -135,17 +153,22 @@ def place(doc, start, text, reply):
 
 
 NUMBER = r"(?i)\b(?:port|number|size|length|width|height|depth|limit|maximum|minimum|max|min|year|version|timeout|" \
-    r"seconds|minutes|days|cutoff|threshold|age|price|cost|amount|percentage|ratio|when|" \
+    r"seconds|minutes|days|cutoff|threshold|age|price|cost|amount|percentage|ratio|" \
     r"how (?:many|much|long|old|large|big))\b"
 
 
 def expected(said):
     """1 for an answer of the kind the question asks for, -1 for one of another kind, 0 where it asks for none."""
-    if re.search(NUMBER, QUESTION):
+    if re.search(r"(?i)\b(?:(?:which|what) (?:exception|error|class)|raises?)\b", QUESTION):
+        return 1 if re.fullmatch(r"[\w.]*[A-Z]\w*", said) else -1
+    if re.search(NUMBER, QUESTION) or re.match(r"(?i)\W*when\b", QUESTION):
         return 1 if re.search(r"\d", said) else -1
     if re.match(r"(?i)\W*who\b", QUESTION):
         return 1 if re.search(r"[A-Z]\w", said) else -1
     return 0
+
+
+NAMED = 0.8 if any(named(name) == 1 for name in DOCS) else 0.0
 
 
 def near_to(word, low):
@@ -157,10 +180,13 @@ def worth(reply, text, at, rank):
     said, low = norm(reply["answer"]), norm(text)
     if not reply["found"] or not said or at is None:
         return 0.0
+    kind = expected(str(reply["answer"]))
+    if kind > 0 and at["found"] < 0:
+        return 0.0
     quote = norm(at["quote"])
-    score = 0.8 + at["found"] - 0.05 * rank + 0.6 * expected(str(reply["answer"]))
+    score = 0.8 + at["found"] - 0.05 * rank + 0.6 * kind
     score = score + 0.6 * sum(1 for word in LOWER if near_to(word, quote)) / len(LOWER)
-    score = score + 0.4 * sum(1 for word in LOWER if word in low) / len(LOWER) + 0.3 * named(at["doc"])
+    score = score + 0.4 * sum(1 for word in LOWER if word in low) / len(LOWER) + NAMED * (named(at["doc"]) - 0.5)
     parts = re.findall(r"[^\W_]+", said) or [said]
     echo = sum(1 for part in parts if part in LOWER or part in STOP) / len(parts)
     score = score - 0.6 * min(len(said) / 120, 1) - (0.8 if said == quote and len(parts) > 3 else 0.0)
@@ -171,6 +197,8 @@ class Lookup:
     def __init__(self):
         self.waves = candidates()
         self.state = {"shape": "lookup", "read": 0, "failed": [], "passages": [], "answer": None}
+        self.state["searched"] = READABLE if WHERE else SIZE
+        self.state["size"] = SIZE
         self.votes = {}
 
     def step(self):

@@ -15,6 +15,7 @@ from rlm_async.core.usage import Limits, ModelInfo
 from rlm_async.errors import Unanswered
 from rlm_async.sandbox import Sandbox
 from rlm_async.strategies.guided import Guided
+from rlm_async.strategies.guided_program import PROGRAM
 from rlm_async.strategies.repl import Repl
 
 WEAK = {"local": ModelInfo(name="local", window=8_192, weak=True)}
@@ -107,6 +108,17 @@ async def test_little_is_read_of_a_large_input(opened):
         result = await Guided().answer(frame)
     assert result.text.startswith("90 seconds\n\nSource: gateway.md, line 61:")
     assert sum(map(len, reader.prompts)) < 7 * 2_200
+
+
+async def test_of_an_input_too_large_to_search_a_part_is_and_the_answer_says_so(opened, monkeypatch):
+    small = PROGRAM.replace("READABLE = 100000000", "READABLE = 20000")
+    assert small != PROGRAM
+    monkeypatch.setattr("rlm_async.strategies.guided.PROGRAM", small)
+    context = {f"{i}.txt": FILLER for i in range(20)} | {"gate.txt": "The gate opens at 7 o'clock."}
+    async with opened(Reader(r"opens at (7 o'clock)"), prompt="When does the gate open?", context=context) as frame:
+        result = await Guided().answer(frame)
+    assert result.limit == "seconds"
+    assert result.text.endswith(f"\nSearched 20,000 of {20 * len(FILLER) + 28:,} characters.")
 
 
 @pytest.mark.parametrize(
