@@ -151,7 +151,8 @@ def worded(found: Mapping[str, Data]) -> str:
     at = found.get("at")
     if isinstance(at, Mapping):
         place = f"line {at.get('line')}" if at.get("doc") == "context" else f"{at.get('doc')}, line {at.get('line')}"
-        return f'{answer}\n\nSource: {place}: "{at.get("quote")}"{_searched(found)}'
+        quote = " ".join(str(at.get("quote")).split())
+        return f'{answer}\n\nSource: {place}: "{quote}"{_searched(found)}'
     counts = found.get("counts")
     if isinstance(counts, Mapping):
         listed = ", ".join(f"{label}: {count}" for label, count in counts.items())
