@@ -19,7 +19,7 @@ $(STAMP): pyproject.toml | $(BIN)/python
 	@touch $(STAMP)
 
 demo: $(STAMP)  ## answer a real question about a million tokens with a small local model
-	$(BIN)/python -m rlm_async.demo
+	$(BIN)/python -m rlm_async demo --yes
 
 test: $(STAMP)  ## run the tests
 	$(BIN)/python -m pytest
