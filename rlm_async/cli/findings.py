@@ -35,10 +35,10 @@ PACKAGES = (
     "anyio",
     "aiohttp",
     "litellm",
+    "jsonschema",
     "msgspec",
     "opentelemetry-exporter-otlp",
     "opentelemetry-sdk",
-    "pathspec",
     "platformdirs",
     "RestrictedPython",
     "rich",
@@ -48,7 +48,6 @@ PACKAGES = (
 EXTRAS = (
     ("local", "xllamacpp", "the model on this machine"),
     ("pdf", "pypdf", "PDF files as input"),
-    ("html", "beautifulsoup4", "web pages read as a browser shows them"),
 )
 ENDPOINTS = ("OPENAI_BASE_URL", "OPENAI_API_BASE")
 ANSWER_SECONDS = 5.0
