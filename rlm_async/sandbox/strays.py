@@ -46,12 +46,12 @@ def _kill(pid: int, group: int) -> None:
 def _members(group: int) -> list[tuple[int, int]]:
     """The living processes of a group, each with its parent."""
     found = []
-    for entry in os.scandir("/proc"):
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                parent, of_group, alive = _fields(entry.name)
-                if of_group == group and alive:
-                    found.append((int(entry.name), parent))
+    for name in os.listdir("/proc"):  # noqa: PTH208 - names are all that is wanted of a thousand entries
+        with contextlib.suppress(OSError):
+            if name.isdigit() and os.getpgid(int(name)) == group:
+                parent, _, alive = _fields(name)
+                if alive:
+                    found.append((int(name), parent))
     return found
 
 

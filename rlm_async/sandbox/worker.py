@@ -77,10 +77,10 @@ class Worker:
         context = self._context(first)
         self._line.message_bytes = first.message_bytes
         self._line.send(wire.Ready())  # the rest happens while the host is still thinking of a first cell
+        os.setpriority(os.PRIO_PROCESS, 0, jail.NICE)
         self._interpreter = self._maker(context, self._line, first)
         gc.freeze()
         gc.enable()
-        os.setpriority(os.PRIO_PROCESS, 0, jail.NICE)
         self._save()
         while True:
             message = self._line.next()
