@@ -403,3 +403,20 @@ def test_settings_have_the_defaults_of_the_contract():
     )
     assert (settings.window, settings.lazy, dict(settings.tools)) == (64, True, {})
     assert Interpreter("x", FakeLink(), settings).run("1")["stdout"] == "1\n"
+
+
+AT_THE_BORDER = [
+    "' '.join(llm_query(c) for c in xs)", "' '.join(map(llm_query, xs))", "sorted(llm_query(c) for c in xs)", "max(map(llm_query, xs))",
+    "' '.join(reversed([llm_query(c) for c in xs]))", "re.sub('x', lambda m: llm_query('q'), 'axb')", "str.join(' ', map(llm_query, xs))",
+    "' '.join(itertools.chain(map(llm_query, xs), ['z']))", "{llm_query(c) for c in xs}", "sum(map(len, map(llm_query, xs)))",
+    "collections.Counter(map(llm_query, xs))", "dict(zip(xs, map(llm_query, xs)))", "json.dumps({c: llm_query(c) for c in xs})",
+    "sorted(xs, key=llm_query, reverse=True)", "'{} {}'.format(*map(llm_query, xs))", "functools.reduce(lambda a, b: a + b, map(llm_query, xs))",
+    "[(k, list(v)) for k, v in itertools.groupby(xs, key=llm_query)]", "tuple(map(llm_query, xs))", "' yes a ' in map(llm_query, xs)",
+    "dict.fromkeys(map(llm_query, xs))", "[*map(llm_query, xs)][0] + 'x'", "bytes(llm_query('a'), 'utf8')", "max(xs, key=llm_query)",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("expression", AT_THE_BORDER)
+def test_lazy_values_are_real_at_the_border_to_c(expression):
+    source = f"import re, json, itertools, functools, collections\nxs = ['a', 'b']\n{expression}"
+    assert Repl().run(source) == Repl(lazy=False).run(source)
