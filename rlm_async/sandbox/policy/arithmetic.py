@@ -90,7 +90,7 @@ def modular_power(base: object, exponent: object, modulus: object = None) -> obj
     base, exponent, modulus = touch(base), touch(exponent), touch(modulus)
     if modulus is None:
         return power(base, exponent)
-    return pow(base, exponent, modulus)  # type: ignore[call-overload, no-any-return]  # as above
+    return pow(base, exponent, modulus)  # type: ignore[call-overload]  # as above
 
 
 _CHECKS: Mapping[str, Callable[[object, object], None]] = MappingProxyType(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Protocol
@@ -27,38 +27,31 @@ class Getattr(Protocol):
 
 def attribute_reader(realm: Realm) -> Getattr:
     """The guard for one namespace."""
-    own, host = realm.own, realm.host
+    own = realm.own
 
     def read(owner: object, name: str, /, *default: object) -> object:
         kind = type(owner)
-        allowed = ALLOWED.get(kind)
-        if allowed is not None:
-            if name in allowed:
-                return _known(realm, owner, kind, name)
-        elif kind is Module:
-            member = owner.members.get(name, _NOTHING)  # type: ignore[attr-defined]
-            if member is not _NOTHING:
-                return member
+        if kind in ALLOWED:
+            value = _known(realm, owner, kind, name)
         elif kind in own:
             return _own(realm, owner, name, default)
         elif kind is Handle:
             return read(touch(owner), name, *default)
-        elif kind in host:
-            if name in host[kind] and not is_hidden(name):
-                return getattr(owner, name)
         else:
             value = _rare(realm, owner, name)
-            if value is not _NOTHING:
-                return value
+        if value is not _NOTHING:
+            return value
         if default and type(name) is str and not is_hidden(name):
             return default[0]
-        raise _missing(realm, owner, name)
+        raise _missing(owner, name)
 
     return read
 
 
 def _known(realm: Realm, owner: object, kind: type, name: str) -> object:
     """An attribute in the tables: the object's own, or a method of ours bound to it."""
+    if type(name) is not str or name not in ALLOWED[kind]:
+        return _NOTHING
     replaced = realm.replaced.get((kind, name))
     return getattr(owner, name) if replaced is None else MethodType(replaced, owner)
 
@@ -76,9 +69,14 @@ def _own(realm: Realm, owner: object, name: str, default: tuple[object, ...]) ->
 
 
 def _rare(realm: Realm, owner: object, name: str) -> object:
-    """Classes and exceptions."""
+    """Façades, objects of the host, classes and exceptions."""
     if type(name) is not str or is_hidden(name):
         raise _refused(name)
+    kind = type(owner)
+    if kind is Module:
+        return owner.members.get(name, _NOTHING)  # type: ignore[attr-defined]
+    if kind in realm.host:
+        return getattr(owner, name) if name in realm.host[kind] else _NOTHING
     if type(owner) in CLASSES:
         return class_attribute(realm, owner, name)  # type: ignore[arg-type]
     if type(owner) is super:
@@ -113,8 +111,8 @@ def class_attribute(realm: Realm, owner: type, name: str) -> object:
 
 def _super_attribute(realm: Realm, owner: super, name: str) -> object:
     """A method of the next class that has it; `super()` objects exist only between the brackets and the dot."""
-    order = owner.__self_class__.__mro__
-    for base in order[order.index(owner.__thisclass__) + 1 :]:
+    order = owner.__self_class__.__mro__  # type: ignore[attr-defined]
+    for base in order[order.index(owner.__thisclass__) + 1 :]:  # type: ignore[attr-defined]
         if name in base.__dict__:
             shown = base in realm.own or (name in ALLOWED.get(base, ()) and (base, name) not in realm.replaced)
             return getattr(owner, name) if shown else _NOTHING
@@ -127,7 +125,7 @@ def _refused(name: object) -> PolicyError:
     return PolicyError(with_hint(f'the attribute "{name[:60]}" is not available', ATTRIBUTES, name))
 
 
-def _missing(realm: Realm, owner: object, name: object) -> Exception:
+def _missing(owner: object, name: object) -> Exception:
     if type(name) is not str or is_hidden(name):
         return _refused(name)
     if isinstance(owner, Module):
@@ -144,7 +142,7 @@ def text_attribute(realm: Realm, owner: object, name: str) -> str | None:
     """`x.__name__` and its like: only ever text."""
     owner = touch(owner)
     if type(owner) in CLASSES and (realm.is_shown(owner) or name != "__doc__"):  # type: ignore[arg-type]
-        return _text(type.__getattribute__(owner, name), name)  # type: ignore[arg-type]
+        return _text(type.__getattribute__(owner, name), name)
     if isinstance(owner, TypeLabel | Module | HostFunction):
         return owner.name if name in {"__name__", "__qualname__"} else None
     if isinstance(owner, FunctionType | BuiltinFunctionType | MethodType):
@@ -158,6 +156,16 @@ def _text(value: object, name: str) -> str | None:
     if name == "__module__":
         return "__main__"
     return value if type(value) is str else None
+
+
+def write_guard(realm: Realm) -> Callable[[object], object]:
+    """The guard behind `x.a = v`: `Writing.write`, quick for the code's own objects."""
+    own, write = realm.own, Writing(realm).write
+
+    def quick(owner: object) -> object:
+        return owner if type(owner) in own else write(owner)
+
+    return quick
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,4 +227,3 @@ def shown_names(realm: Realm, owner: object) -> list[str]:
     if kind is type and owner in realm.own:
         return sorted(name for name in owner.__dict__ if not is_hidden(name))
     return sorted(ALLOWED.get(kind, frozenset()) | realm.host.get(kind, frozenset()))
-

@@ -61,7 +61,7 @@ def _samples() -> dict[str, object]:
         "lambda": lambda: 0, "generator": (x for x in (1,)), "[].append": [].append, "exception": ValueError("x"),
         "attribute error": AttributeError("x", name="x", obj=types), "name error": NameError("x", name="x"),
         "stop": StopIteration(1), "match": match, "list[int]": list[int], "int|str": int | str, "slice": slice(1),
-        "range": range(3), "property": property(lambda s: 0), "None": None, "...": ..., "dict view": {}.keys(),
+        "range": range(3), "property": property(str), "None": None, "...": ..., "dict view": {}.keys(),
         "map": map(str, ()), "str.upper": str.upper, "bound": "x".upper, "super": super(_Child, _Child()),
     }  # fmt: skip
 

@@ -22,8 +22,8 @@ from rlm_async.sandbox.policy.streams import Stream, tame
 from rlm_async.sandbox.policy.surfaces import Function, Hint, HostFunction, Root, TypeLabel
 from rlm_async.sandbox.policy.texts import escaped, formatted, shown, string
 
-AS_THEY_ARE = """abs all any ascii bin bool bytearray bytes chr complex dict divmod enumerate filter float frozenset hash
-    hex int iter len list map max min next oct ord range repr reversed round set slice sorted str sum tuple zip
+AS_THEY_ARE = """abs all any ascii bin bool bytearray bytes chr complex dict divmod enumerate filter float frozenset
+    hash hex int iter len list map max min next oct ord range repr reversed round set slice sorted str sum tuple zip
     property staticmethod classmethod"""
 
 ERRORS = """Exception ArithmeticError AssertionError AttributeError BufferError EOFError FloatingPointError
@@ -112,17 +112,9 @@ class Builtins:
         def variables() -> dict[str, object]:
             return {name: value for name, value in realm.scope.items() if not is_hidden(name)}
 
-        def setattr(owner: object, name: object, value: object, /) -> None:  # noqa: A001
-            writing.setattr(owner, name, value)
-
-        def delattr(owner: object, name: object, /) -> None:  # noqa: A001
-            writing.delattr(owner, name)
-
-        def vars(*owner: object) -> dict[str, object]:  # noqa: A001
-            return writing.vars(*owner)
-
-        own = {
-            "getattr": getattr, "hasattr": hasattr, "setattr": setattr, "delattr": delattr, "dir": dir, "vars": vars,
+        own: dict[str, Function] = {
+            "getattr": getattr, "hasattr": hasattr, "setattr": writing.setattr, "delattr": writing.delattr,
+            "dir": dir, "vars": writing.vars,
             "globals": variables, "type": self.type_of, "isinstance": self.isinstance, "issubclass": self.issubclass,
             "callable": self.callable, "id": self.id, "print": self.print, "pow": modular_power,
             "format": lambda value, spec="": formatted(value, spec),
@@ -131,43 +123,41 @@ class Builtins:
 
     def _substitutes(self) -> dict[object, Function]:
         """Builtins that are called through a function of ours."""
-        checked = self.checked
-
-        def ordering(plain: Function) -> Function:
-            def ordered(*arguments: object, key: object = None, **named: object) -> object:
-                if key is not None:
-                    named["key"] = checked(key)
-                return plain(*arguments, **named)
-
-            return ordered
-
-        def mapped(function: object, *streams: object) -> object:
-            return tame(map, checked(function), *streams)
-
-        def filtered(function: object, stream: object) -> object:
-            return tame(filter, None if function is None else checked(function), stream)
-
-        def iterated(value: object, *sentinel: object) -> Iterator[object]:
-            if sentinel:
-                return iter(checked(value), *sentinel)  # type: ignore[call-overload, no-any-return]
-            return value if isinstance(value, Stream) else iter(value)  # type: ignore[call-overload, no-any-return]
-
-        def decorating(plain: Function) -> Function:
-            def decorated(*functions: object, **named: object) -> object:
-                real = [checked(function) if builtins.callable(function) else function for function in functions]
-                return plain(*real, **named)
-
-            return decorated
-
         return {
             str: _string, repr: shown, ascii: escaped, bytes: sized(bytes), bytearray: sized(bytearray),
-            sorted: ordering(sorted), min: ordering(min), max: ordering(max),
-            map: mapped, filter: filtered, iter: iterated,
+            sorted: self._ordering(sorted), min: self._ordering(min), max: self._ordering(max),
+            map: self._mapped, filter: self._filtered, iter: self._iterated,
             zip: lambda *streams, strict=False: tame(zip, *streams, strict=strict),
             enumerate: lambda iterable, start=0: tame(enumerate, iterable, start),
-            property: decorating(property), staticmethod: decorating(staticmethod),
-            classmethod: decorating(classmethod),
+            property: self._decorating(property), staticmethod: self._decorating(staticmethod),
+            classmethod: self._decorating(classmethod),
         }  # fmt: skip
+
+    def _ordering(self, plain: Function) -> Function:
+        def ordered(*arguments: object, key: object = None, **named: object) -> object:
+            if key is not None:
+                named["key"] = self.checked(key)
+            return plain(*arguments, **named)
+
+        return ordered
+
+    def _mapped(self, function: object, *streams: object) -> object:
+        return tame(map, self.checked(function), *streams)
+
+    def _filtered(self, function: object, stream: object) -> object:
+        return tame(filter, None if function is None else self.checked(function), stream)
+
+    def _iterated(self, value: object, *sentinel: object) -> object:
+        if sentinel:
+            return iter(self.checked(value), *sentinel)
+        return value if isinstance(value, Stream) else iter(value)  # type: ignore[call-overload]  # as above
+
+    def _decorating(self, plain: Function) -> Function:
+        def decorated(*functions: object, **named: object) -> object:
+            real = [self.checked(function) if builtins.callable(function) else function for function in functions]
+            return plain(*real, **named)
+
+        return decorated
 
     # -- types
 
@@ -222,7 +212,7 @@ class Builtins:
     ) -> None:  # fmt: skip
         """`print`, to the cell's output or to a file in memory."""
         del flush
-        write = self.write
+        write: Function = self.write
         if file is not None:
             file = touch(file)
             write = self.checked(self.read(file, "write"))
@@ -268,7 +258,7 @@ def _string(value: object = "", *codec: object, **named: object) -> str:
     if not codec and not named:
         return string(value)
     check_codec(*[*codec, *named.values(), None, None][:2])
-    return str(value, *codec, **named)  # type: ignore[call-overload, no-any-return]
+    return str(value, *codec, **named)
 
 
 def sized(kind: type) -> Function:
@@ -283,5 +273,3 @@ def sized(kind: type) -> Function:
         return kind(source, *codec, **named)
 
     return make
-
-

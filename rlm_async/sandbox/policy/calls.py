@@ -32,11 +32,17 @@ class Calls:
 
     def now(self) -> Checked:
         """For arguments that are there already, or that no call is needed for."""
-        scope, resolve = self.realm.scope, self.resolve
+        scope, resolve, prepared = self.realm.scope, self.resolve, self.realm.prepared
 
         def call(function: object) -> Function:
-            if type(function) is FunctionType and function.__globals__ is scope:
-                return function
+            kind = type(function)
+            if kind is FunctionType:
+                if function.__globals__ is scope:  # type: ignore[attr-defined]
+                    return function  # type: ignore[return-value]
+            elif (kind is BuiltinFunctionType or kind is type) and not Handle.live:
+                known = prepared.get(function)
+                if known is not None:
+                    return known
             found, depth = resolve(function)
             return touching(found, depth) if depth is not None and Handle.live else found
 
@@ -73,12 +79,14 @@ class Calls:
             found = self._other(function, kind)
         if found is None:
             raise _not_callable(function)
+        if kind is type or (kind is BuiltinFunctionType and function in self.realm.functions):
+            self.realm.prepared[function] = found[0]
         return found
 
     def _class(self, function: object) -> Resolved:
         realm = self.realm
         if function in realm.own or function in realm.host:
-            return function, None  # type: ignore[return-value]
+            return function, None
         known = function in CONSTRUCTIBLE or function in realm.substitutes or function in realm.errors
         return self._substituted(function) if known or function in realm.functions or function is Root else None
 
@@ -90,7 +98,7 @@ class Calls:
         return (function, Depth.DEEP) if kind in _PREPARED else None  # type: ignore[return-value]
 
     def _substituted(self, function: object) -> tuple[Function, Depth]:
-        return self.realm.substitutes.get(function, function), self.realm.depth(function)  # type: ignore[return-value, arg-type]
+        return self.realm.substitutes.get(function, function), self.realm.depth(function)  # type: ignore[arg-type]
 
 
 Resolved = tuple[Function, Depth | None] | None
@@ -109,26 +117,29 @@ def _is_method(realm: Realm, function: object, kind: type) -> bool:
     if kind is MethodType:
         if function in realm.functions:
             return True
-        inner, owner = function.__func__, function.__self__  # type: ignore[attr-defined]
-        if type(inner) is not FunctionType:
-            return False
-        if realm.is_own_function(inner) or inner in realm.functions:
-            return True
-        if realm.methods.get(type(owner), {}).get(inner.__name__) is inner:
-            return True
-        return type(owner) in realm.host and inner.__name__ in realm.host[type(owner)]
+        return _is_known_method(realm, function.__func__, type(function.__self__))  # type: ignore[attr-defined]
     if kind is MethodDescriptorType:
         owner, name = function.__objclass__, function.__name__  # type: ignore[attr-defined]
         return name in ALLOWED.get(owner, ()) and (owner, name) not in realm.replaced
     return False
 
 
+def _is_known_method(realm: Realm, inner: object, owner: type) -> bool:
+    """Whether a method written in Python is the code's own, one of ours, or in the tables."""
+    if type(inner) is not FunctionType:
+        return False
+    if realm.is_own_function(inner) or inner in realm.functions:
+        return True
+    name = inner.__name__
+    return realm.methods.get(owner, {}).get(name) is inner or name in realm.host.get(owner, ())
+
+
 def _is_known(realm: Realm, owner: object, name: str) -> bool:
     """Whether a builtin method's owner is of a type in the tables, or such a type itself (`dict.fromkeys`)."""
     kind = owner if type(owner) is type else type(owner)
     if kind in ALLOWED:
-        return name in ALLOWED[kind] and (kind, name) not in realm.replaced  # type: ignore[index, comparison-overlap]
-    bases = kind.__mro__ if kind in realm.own else ()  # type: ignore[attr-defined]
+        return name in ALLOWED[kind] and (kind, name) not in realm.replaced
+    bases = kind.__mro__ if kind in realm.own else ()
     return any(name in ALLOWED.get(base, ()) for base in bases)
 
 
@@ -143,9 +154,11 @@ def _not_callable(function: object) -> Exception:
 Method = Callable[..., object]
 
 
-def method_guards(realm: Realm, read: Getattr, checked: Checked, late: Checked) -> dict[str, Method]:
+def method_guards(  # noqa: C901  # one closure for each number of arguments: a loop over them would cost a call
+    realm: Realm, read: Getattr, checked: Checked, late: Checked
+) -> dict[str, Method]:
     """The fused guards: look a method up and call it, in one step for up to three plain arguments."""
-    tables = realm.methods
+    tables, own, scope = realm.methods, realm.own, realm.scope
 
     def found(owner: object, name: str) -> Function:
         if type(owner) is Module:
@@ -157,23 +170,33 @@ def method_guards(realm: Realm, read: Getattr, checked: Checked, late: Checked) 
     def found_late(owner: object, name: str) -> Function:
         return late(read(owner, name))
 
+    def own_method(owner: object, name: str) -> Function:
+        """A method that is in no table: of one of the code's own objects, a module, or something rare."""
+        inherited = own.get(type(owner))
+        if inherited is None or name in inherited:
+            return found(owner, name)
+        bound = getattr(owner, name)  # the grammar has seen to it that the name is none of Python's own
+        if type(bound) is MethodType and type(bound.__func__) is FunctionType and bound.__func__.__globals__ is scope:
+            return bound
+        return checked(bound)
+
     def method0(owner: object, name: str) -> object:
         table = tables.get(type(owner))
         if table is not None and (function := table.get(name)) is not None:
             return function(owner)
-        return found(owner, name)()
+        return own_method(owner, name)()
 
     def method1(owner: object, name: str, first: object) -> object:
         table = tables.get(type(owner))
         if table is not None and (function := table.get(name)) is not None:
             return touched_method(function, owner, first) if Handle.live else function(owner, first)
-        return found(owner, name)(first)
+        return own_method(owner, name)(first)
 
     def method2(owner: object, name: str, first: object, second: object) -> object:
         table = tables.get(type(owner))
         if table is not None and (function := table.get(name)) is not None:
             return touched_method(function, owner, first, second) if Handle.live else function(owner, first, second)
-        return found(owner, name)(first, second)
+        return own_method(owner, name)(first, second)
 
     def method3(owner: object, name: str, first: object, second: object, third: object) -> object:
         table = tables.get(type(owner))
@@ -181,10 +204,11 @@ def method_guards(realm: Realm, read: Getattr, checked: Checked, late: Checked) 
             if Handle.live:
                 return touched_method(function, owner, first, second, third)
             return function(owner, first, second, third)
-        return found(owner, name)(first, second, third)
+        return own_method(owner, name)(first, second, third)
 
     return {
-        "method": found, "method_late": found_late, "method0": method0, "method1": method1, "method2": method2, "method3": method3,
+        "method": found, "method_late": found_late, "method0": method0,
+        "method1": method1, "method2": method2, "method3": method3,
     }  # fmt: skip
 
 
@@ -218,4 +242,3 @@ def dunder_guard(realm: Realm) -> Callable[[object, str], Function]:
         raise PolicyError(with_hint(f'the attribute "{name}" is not available', ATTRIBUTES, name))
 
     return dunder
-

@@ -19,8 +19,10 @@ Body = dict[str, object]
 FIELDS = f"{SPELLS_GUARD}fields"
 """Where a class keeps the annotated names of its body."""
 
-_COMPILER = frozenset("""__module__ __qualname__ __doc__ __classcell__ __classdictcell__ __firstlineno__
-    __static_attributes__ __annotations__ __annotate__ __annotate_func__ __conditional_annotations__""".split())  # noqa: SIM905  # words
+_COMPILER = frozenset(
+    """__module__ __qualname__ __doc__ __classcell__ __classdictcell__ __firstlineno__
+    __static_attributes__ __annotations__ __annotate__ __annotate_func__ __conditional_annotations__""".split(),  # noqa: SIM905  # a table of names
+)
 _BARE = (object, Root, EnumRoot, StrEnumRoot, IntEnumRoot)
 _MARKERS = frozenset({"ABC", "Generic", "Protocol"})
 
@@ -39,7 +41,7 @@ class Classes:
         if markers:
             return self._special(name, real, markers, body)
         if any(isinstance(base, type) and issubclass(base, EnumRoot) for base in real):
-            return self.adopt(enumeration(name, real, body), str)
+            return self.adopt(enumeration(name, real, body))
         for base in real:
             if not self._may_inherit(base):
                 raise PolicyError(_no_base(name, base))
@@ -48,7 +50,7 @@ class Classes:
             kinds = (*kinds, Root)
         return self.adopt(type(name, kinds, body))
 
-    def adopt(self, kind: type, *mixed: type) -> type:
+    def adopt(self, kind: type) -> type:
         """Count a class among the code's own, and note what it inherits from ours."""
         table: dict[str, object] = {}
         for base in kind.__mro__:
@@ -91,7 +93,7 @@ class Classes:
     def _named_tuple(self, name: str, body: Body) -> type:
         fields = _fields(body)
         defaults = [body.pop(field) for field in fields if field in body]
-        base = self.adopt_tuple(namedtuple(name, fields, defaults=defaults))  # type: ignore[misc]  # noqa: PYI024  # at run time
+        base = self.adopt_tuple(namedtuple(name, fields, defaults=defaults))  # noqa: PYI024  # at run time
         methods = {key: value for key, value in body.items() if key not in _COMPILER}
         return self.adopt_tuple(type(name, (base,), {"__slots__": (), **methods})) if methods else base
 
@@ -109,7 +111,7 @@ class Classes:
         owner = touch(owner)
         if not isinstance(kind, type) or kind not in self.realm.own:
             raise PolicyError("super() works in the methods of classes of your own")
-        return super(kind, owner)  # type: ignore[arg-type]  # its own TypeError is the right one
+        return super(kind, owner)
 
     def pattern(self, kind: object) -> type:
         """A class in a `match` pattern that reads attributes: one of the code's own, and no exception."""

@@ -26,7 +26,7 @@ class Copies:
         if kind in _MAPPINGS:
             return value.copy()  # type: ignore[attr-defined]
         if kind in _SEQUENCES:
-            return kind(value)  # type: ignore[call-arg]
+            return kind(value)  # type: ignore[arg-type, call-overload]
         if self._is_object(value):
             return self._remade(value, dict(value.__dict__))
         return value
@@ -49,7 +49,7 @@ class Copies:
             copied.extend(self._deep(item, seen) for item in value)  # type: ignore[attr-defined]
             return copied
         if kind in _SEQUENCES:
-            return kind(self._deep(item, seen) for item in value)  # type: ignore[call-arg, attr-defined]
+            return kind(self._deep(item, seen) for item in value)  # type: ignore[attr-defined]
         if self._is_object(value):
             copy = self._remade(value, {})
             seen[id(value)] = copy

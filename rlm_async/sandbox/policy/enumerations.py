@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rlm_async.sandbox.policy.members import TABLE, Members
 from rlm_async.sandbox.policy.names import SPELLS_GUARD, is_dunder
 from rlm_async.sandbox.policy.refusals import PolicyError
@@ -69,7 +71,7 @@ def enumeration(name: str, bases: tuple[object, ...], body: dict[str, object]) -
     return kind
 
 
-def _plain_text(mixins: list[object]) -> dict[str, object]:
+def _plain_text(mixins: Sequence[object]) -> dict[str, object]:
     """A mixed-in member compares and hashes as its value; its text is still its name."""
     if not mixins:
         return {}
@@ -94,8 +96,6 @@ def _automatic(kind: type, key: str, count: int, members: dict[str, object]) -> 
 
 def _member(kind: type, key: str, value: object) -> object:
     mixin = next((base for base in (str, int, float) if issubclass(kind, base)), None)
-    member = object.__new__(kind) if mixin is None else mixin.__new__(kind, value)  # type: ignore[call-overload]
+    member = object.__new__(kind) if mixin is None else mixin.__new__(kind, value)  # type: ignore[arg-type, call-overload]
     member.name, member.value = key, value
     return member
-
-

@@ -1,5 +1,7 @@
 """The grammar's expressions: attributes, calls, operators and f-strings, rewritten to go through the guards."""
 
+# ruff: noqa: N802, N815  # visitors are named after the nodes of ast
+
 from __future__ import annotations
 
 import ast
@@ -8,7 +10,7 @@ from collections.abc import Iterator
 from rlm_async.sandbox.policy.names import CALLED_DUNDERS, TEXT_DUNDERS, is_dunder, is_guard_like
 from rlm_async.sandbox.policy.refusals import ATTRIBUTES, with_hint
 from rlm_async.sandbox.policy.rules import Rules, Scope
-from rlm_async.sandbox.policy.widths import constant_format_is_small, constant_spec_is_small
+from rlm_async.sandbox.policy.widths import constant_spec_is_small
 
 FUSED = 3
 """Methods with up to so many plain arguments are looked up and called by one guard."""
@@ -270,8 +272,7 @@ def _outside_lambdas(node: ast.expr) -> Iterator[ast.AST]:
 
 def _cannot_explode(symbol: str, left: ast.expr, right: ast.expr) -> bool:
     if symbol == "%":
-        text = left.value if isinstance(left, ast.Constant) else None
-        return _number(left) is not None or (isinstance(text, str) and constant_format_is_small(text))
+        return _number(left) is not None
     if symbol == "*":
         return any(_tiny(side) for side in (left, right))
     if symbol == "**":
@@ -288,6 +289,3 @@ def _number(node: ast.expr) -> int | float | None:
 def _tiny(node: ast.expr) -> bool:
     value = _number(node)
     return value is not None and (isinstance(value, float) or abs(value) <= _SMALL)
-
-
-

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from rlm_async.sandbox.handles import touch
 from rlm_async.sandbox.policy import arithmetic, bounded
-from rlm_async.sandbox.policy.attributes import Getattr, Writing, attribute_reader, text_attribute
+from rlm_async.sandbox.policy.attributes import Getattr, Writing, attribute_reader, text_attribute, write_guard
 from rlm_async.sandbox.policy.builtin_functions import Builtins
 from rlm_async.sandbox.policy.calls import Calls, dunder_guard, method_guards, method_tables
 from rlm_async.sandbox.policy.classes import Classes
@@ -71,7 +71,7 @@ class Guards:
     - `settling`, `waiter`: how the runtime settles a `try` block, and what `await` on a lazy value does.
     """
 
-    def __init__(  # noqa: PLR0917  # two of them are the runtime's hooks, with defaults
+    def __init__(
         self,
         write: Callable[[str], None],
         functions: Mapping[str, Callable[..., object]] = MappingProxyType({}),
@@ -79,7 +79,7 @@ class Guards:
         types: Mapping[type, frozenset[str]] = MappingProxyType({}),
         exceptions: Mapping[str, type[Exception]] = _NONE,
         *,
-        settling: Settling = Settling(),  # noqa: B008  # frozen
+        settling: Settling = Settling(),
         waiter: Waiter = lazily,
     ) -> None:
         realm = Realm(host=dict(types), listed=frozenset(exceptions.values()))
@@ -148,10 +148,12 @@ class Guards:
         writing = Writing(realm)
         return {
             **_operators(parts, writing), **_classes(parts.classes), **parts.methods,
-            "getattr": parts.read, "write": writing.write, "call": parts.call, "call_late": parts.late, "dunder": dunder_guard(realm),
+            "getattr": parts.read, "write": write_guard(realm), "call": parts.call, "call_late": parts.late,
+            "dunder": dunder_guard(realm),
             "nameof": lambda owner, name: text_attribute(realm, owner, name),
-            "typeof": lambda value: realm.scope_builtin("type")(value),  # type: ignore[operator]
-            "touch": touch, "text": text, "shown": shown, "string": string, "ascii": escaped, "format": formatted, "slice": slice, "box": Box,
+            "typeof": realm.scope_builtin("type"),
+            "touch": touch, "text": text, "shown": shown, "string": string, "ascii": escaped, "format": formatted,
+            "slice": slice, "box": Box,
             "catch": catch, "Exception": Exception, "manager": manager_guard(realm),
             "amanager": async_manager_guard(realm, waiting.wait), "await": waiting.wait, "aiter": waiting.each,
             "import": imports.whole, "import_from": imports.member,
@@ -221,5 +223,3 @@ def _leaving(settling: Settling) -> Callable[[object, object], object]:
         return touch(value)
 
     return leave
-
-

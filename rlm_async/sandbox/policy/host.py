@@ -56,8 +56,11 @@ def _from_code(realm: Realm, traceback: TracebackType | None) -> bool:
 
 
 def _explained(
-    signature: inspect.Signature | None, name: str, error: Exception, given: tuple[tuple[object, ...], dict[str, object]],
-) -> Exception:  # fmt: skip
+    signature: inspect.Signature | None,
+    name: str,
+    error: Exception,
+    given: tuple[tuple[object, ...], dict[str, object]],
+) -> Exception:
     """An error of ours: what is wrong with the arguments, or that the function failed."""
     if isinstance(error, TypeError) and signature is not None:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import functools
 import itertools
+import types
 from collections import Counter, deque
 from collections.abc import Callable
 from enum import Enum
@@ -30,9 +31,9 @@ class Depth(Enum):
 
 
 _CONTAINERS = (list, tuple, dict, set, frozenset, str, bytes, bytearray, deque)
-_ITERATORS = (
+_ITERATORS: tuple[type, ...] = (
     Stream, map, filter, zip, enumerate, reversed, itertools.chain, itertools.islice, type(iter([])), type(iter(())),
-    type({}.keys()), type({}.values()), type({}.items()), type(x for x in ()), type(iter({})), type(iter({}.values())),
+    type({}.keys()), type({}.values()), type({}.items()), types.GeneratorType, type(iter({})), type(iter({}.values())),
 )  # fmt: skip
 
 _KNOWN: dict[object, Depth] = {

@@ -180,8 +180,8 @@ class Unchanged:
     def __enter__(self) -> object:
         return self.value
 
-    def __exit__(self, kind: object, value: object, traceback: object) -> bool:
-        return False
+    def __exit__(self, kind: object, value: object, traceback: object) -> None:
+        return None
 
 
 _FILES = (io.StringIO, io.BytesIO)

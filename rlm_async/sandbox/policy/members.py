@@ -27,6 +27,7 @@ class Members(type):
         return any(member is item or member.value == item for member in cls.__dict__[TABLE].values())
 
     def __call__(cls, *value: object) -> object:
+        """The member with this value."""
         if len(value) != 1:
             raise TypeError(f"{cls.__name__}(value) takes one value")
         for member in cls.__dict__[TABLE].values():

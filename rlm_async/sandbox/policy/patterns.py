@@ -1,5 +1,7 @@
 """The grammar's `match` statement: patterns that read attributes do so on the code's own objects only."""
 
+# ruff: noqa: N802  # visitors are named after the nodes of ast
+
 from __future__ import annotations
 
 import ast

@@ -44,6 +44,8 @@ class Realm:
     """Types and functions that are called through another function."""
     methods: dict[type, dict[str, Function]] = field(default_factory=dict)
     """Type -> method name -> the unbound function that is called."""
+    prepared: dict[object, Function] = field(default_factory=dict)
+    """Builtin functions and types that have been called before -> what is called for them."""
     replaced: dict[tuple[type, str], Function] = field(default_factory=dict)
     """Methods that are not called as they are: bounded ones, and those that call back."""
     modules: dict[str, Module] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import total_ordering
 from typing import Final, NoReturn
 
@@ -50,7 +50,18 @@ class Records:
 
     def dataclass(self, kind: object = None, /, **options: object) -> object:
         """`@dataclass`, with or without brackets."""
-        known = {"init", "repr", "eq", "order", "frozen", "slots", "kw_only", "unsafe_hash", "match_args", "weakref_slot"}
+        known = {
+            "init",
+            "repr",
+            "eq",
+            "order",
+            "frozen",
+            "slots",
+            "kw_only",
+            "unsafe_hash",
+            "match_args",
+            "weakref_slot",
+        }
         unknown = sorted(set(options) - known)
         if unknown:
             raise TypeError(f"dataclass() got an unexpected keyword argument {unknown[0]!r}")
@@ -76,7 +87,7 @@ class Records:
         """`field(...)`."""
         chosen = {name: bool(options[name]) for name in ("init", "repr", "compare", "kw_only") if name in options}
         factory = None if default_factory is None else self.checked(default_factory)
-        return Field(default=default, factory=factory, **chosen)
+        return replace(Field(default=default, factory=factory), **chosen)  # type: ignore[arg-type]
 
     def is_dataclass(self, value: object) -> bool:
         """Whether it is a record or a class of records."""
@@ -119,8 +130,8 @@ def _plain(value: object, convert: Callable[[object], object]) -> object:
     value = touch(value)
     if _table(value) is not None and not isinstance(value, type):
         return convert(value)
-    if type(value) in (list, tuple, set):  # noqa: UP038 - exact types
-        return type(value)(_plain(item, convert) for item in value)  # type: ignore[call-overload]
+    if type(value) in (list, tuple, set):
+        return type(value)(_plain(item, convert) for item in value)  # type: ignore[attr-defined, call-arg]
     if type(value) is dict:
         return {key: _plain(item, convert) for key, item in value.items()}
     return value
@@ -145,18 +156,10 @@ def _set_default(kind: type, field: Field) -> None:
 
 
 def _add_methods(kind: type, fields: Fields, options: dict[str, object]) -> None:
-    added: dict[str, object] = {"__match_args__": tuple(name for name, field in fields.items() if field.init)}
     compared = [name for name, field in fields.items() if field.compare]
-    if options.get("init", True):
-        added["__init__"] = _initialiser(kind, fields)
-    if options.get("repr", True):
-        added["__repr__"] = _shower([name for name, field in fields.items() if field.repr])
-    if options.get("eq", True):
-        added["__eq__"], added["__hash__"] = _equality(compared), None
-        if options.get("frozen") or options.get("unsafe_hash"):
-            added["__hash__"] = lambda self: hash(tuple(getattr(self, name) for name in compared))
-    for name, value in added.items():
-        if name == "__match_args__" or name not in kind.__dict__ or (name == "__hash__" and value is not None):
+    type.__setattr__(kind, "__match_args__", tuple(name for name, field in fields.items() if field.init))
+    for name, value in _methods(kind, fields, compared, options).items():
+        if name not in kind.__dict__ or (name == "__hash__" and value is not None):
             type.__setattr__(kind, name, value)
     if options.get("order"):
         type.__setattr__(kind, "__lt__", _order(compared))
@@ -166,7 +169,21 @@ def _add_methods(kind: type, fields: Fields, options: dict[str, object]) -> None
         type.__setattr__(kind, "__delattr__", _frozen)
 
 
-def _frozen(self: object, name: str, *value: object) -> NoReturn:
+def _methods(kind: type, fields: Fields, compared: list[str], options: dict[str, object]) -> dict[str, object]:
+    """What a data class gets unless it has it already."""
+    added: dict[str, object] = {}
+    if options.get("init", True):
+        added["__init__"] = _initialiser(kind, fields)
+    if options.get("repr", True):
+        added["__repr__"] = _shower([name for name, field in fields.items() if field.repr])
+    if options.get("eq", True):
+        added["__eq__"], added["__hash__"] = _equality(compared), None
+        if options.get("frozen") or options.get("unsafe_hash"):
+            added["__hash__"] = lambda self: hash(_values(self, compared))
+    return added
+
+
+def _frozen(_self: object, name: str, *_value: object) -> NoReturn:
     raise FrozenInstanceError(f"cannot assign to field {name!r}")
 
 
@@ -176,7 +193,9 @@ def _initialiser(kind: type, fields: Fields) -> Callable[..., None]:
 
     def __init__(self: object, *arguments: object, **named: object) -> None:  # noqa: N807  # it is one
         if len(arguments) > len(positional):
-            raise TypeError(f"{kind.__name__}() takes {len(positional)} positional arguments, {len(arguments)} were given")
+            raise TypeError(
+                f"{kind.__name__}() takes {len(positional)} positional arguments, {len(arguments)} were given"
+            )
         values = {field.name: value for field, value in zip(positional, arguments, strict=False)}
         for name, value in named.items():
             if name not in known or name in values:
@@ -218,6 +237,6 @@ def _order(names: list[str]) -> Callable[[object, object], object]:
     def __lt__(self: object, other: object) -> object:  # noqa: N807  # it is one
         if type(other) is not type(self):
             return NotImplemented
-        return _values(self, names) < _values(other, names)  # type: ignore[operator]  # its own TypeError
+        return _values(self, names) < _values(other, names)
 
     return __lt__

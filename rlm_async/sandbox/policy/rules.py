@@ -37,7 +37,7 @@ class Scope:
     tries: list[Block] = field(default_factory=list)
 
 
-class Rules(RestrictingNodeTransformer):  # type: ignore[misc]  # RestrictedPython ships no types
+class Rules(RestrictingNodeTransformer):  # RestrictedPython ships no types
     """The base of the grammar. RestrictedPython refuses every node that has no visitor; so do we."""
 
     def __init__(self) -> None:
@@ -123,7 +123,7 @@ class Rules(RestrictingNodeTransformer):  # type: ignore[misc]  # RestrictedPyth
         """`node` and what was made with it, at the place of `at` in the source."""
         ast.copy_location(node, at)
         for part in ast.walk(node):
-            if "lineno" in part._attributes and not hasattr(part, "lineno"):
+            if isinstance(part, ast.expr | ast.stmt | ast.keyword) and not hasattr(part, "lineno"):
                 ast.copy_location(part, at)
         return node
 

@@ -1,5 +1,7 @@
 """The grammar's statements: assignments, imports, loops, `try`, `with`, functions and classes."""
 
+# ruff: noqa: N802, N815  # visitors are named after the nodes of ast
+
 from __future__ import annotations
 
 import ast
@@ -74,7 +76,7 @@ class Statements(Expressions):
 
     visit_Nonlocal = visit_Global
 
-    # -- imports
+    # -- bringing modules in
 
     def visit_Import(self, node: ast.Import) -> list[ast.stmt]:
         """`import a.b as c` becomes an assignment of what the guard gives."""
@@ -243,7 +245,7 @@ class Statements(Expressions):
                 self.refuse(node, "metaclasses and class arguments are not available: use a class decorator")
         node.bases = [self.seen(base) for base in node.bases]
         node.decorator_list = self._decorators(node.decorator_list)
-        fields = [ast.Constant(name) for name in _fields(node)]
+        fields: list[ast.expr] = [ast.Constant(name) for name in _fields(node)]
         with self.within(Scope("class", node.name)):
             node.body = self._visited(node.body)
         table = ast.Assign(targets=[ast.Name(guard("fields"), ast.Store())], value=ast.Tuple(fields, ast.Load()))

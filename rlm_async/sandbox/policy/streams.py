@@ -26,7 +26,7 @@ class Stream:
 def tame(make: Callable[..., Iterator[object]], *arguments: object, **named: object) -> object:
     """`make(*arguments)`; one that reads from others counts its depth, and ends as Python's own recursion does."""
     depth = 0
-    real = []
+    real: list[object] = []
     for argument in arguments:
         if type(argument) is Stream:
             depth = max(depth, argument.depth + 1)

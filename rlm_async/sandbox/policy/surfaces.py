@@ -58,6 +58,7 @@ class HostFunction(_Fixed):
         self._set("run", run)
 
     def __call__(self, *arguments: object, **named: object) -> object:
+        """Run it."""
         return self.run(*arguments, **named)
 
     def __repr__(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import calendar
 import collections
 import csv
-import datetime
+import datetime as dt
 import decimal
 import difflib
 import fractions
@@ -43,8 +43,11 @@ _DEQUE = """append appendleft clear copy count extend extendleft index insert ma
     rotate"""
 _DATE = """ctime day fromisocalendar fromisoformat fromordinal fromtimestamp isocalendar isoformat isoweekday max min
     month replace resolution strftime timetuple today toordinal weekday year"""
-_TIME = "dst fold fromisoformat hour isoformat max microsecond min minute replace resolution second strftime tzinfo tzname utcoffset"  # noqa: E501  # one table, one line
-_DATETIME = f"{_DATE} {_TIME} astimezone combine date now strptime time timestamp timetz utcfromtimestamp utcnow utctimetuple"
+_TIME = """dst fold fromisoformat hour isoformat max microsecond min minute replace resolution second strftime tzinfo
+    tzname utcoffset"""
+_DATETIME = (
+    f"{_DATE} {_TIME} astimezone combine date now strptime time timestamp timetz utcfromtimestamp utcnow utctimetuple"
+)
 _STRINGIO = "close closed flush getvalue read readline readlines seek tell truncate write writelines"
 _DECIMAL = """adjusted as_integer_ratio as_tuple compare copy_abs copy_negate copy_sign exp is_finite is_infinite
     is_nan is_signed is_zero ln log10 max min normalize quantize remainder_near same_quantum scaleb sqrt
@@ -84,18 +87,18 @@ WORDS: Mapping[type, str] = MappingProxyType({
     functools._lru_cache_wrapper: "cache_clear cache_info",  # noqa: SLF001  # the type of every cached function
     functools.partial: "",
     type(functools.cache(int).cache_info()): "count currsize hits index maxsize misses",
-    type(datetime.date.min.isocalendar()): "count index week weekday year",
+    type(dt.date.min.isocalendar()): "count index week weekday year",
     type(statistics.linear_regression((1, 2), (1, 2))): "count index intercept slope",
     itertools.chain: "from_iterable",
     functools.cached_property: "",
     re.Pattern: "findall finditer flags fullmatch groupindex groups match pattern search split sub subn",
     re.Match: "end endpos expand group groupdict groups lastgroup lastindex pos re span start string",
     re.RegexFlag: "name value",
-    datetime.date: _DATE,
-    datetime.time: _TIME,
-    datetime.datetime: _DATETIME,
-    datetime.timedelta: "days max microseconds min resolution seconds total_seconds",
-    datetime.timezone: "dst fromutc tzname utc utcoffset",
+    dt.date: _DATE,
+    dt.time: _TIME,
+    dt.datetime: _DATETIME,
+    dt.timedelta: "days max microseconds min resolution seconds total_seconds",
+    dt.timezone: "dst fromutc tzname utc utcoffset",
     time.struct_time: """count index tm_gmtoff tm_hour tm_isdst tm_mday tm_min tm_mon tm_sec tm_wday tm_yday tm_year
         tm_zone""",
     io.StringIO: _STRINGIO,
@@ -135,8 +138,8 @@ ERROR_ATTRIBUTES = frozenset(
 
 CONSTRUCTIBLE: frozenset[type] = frozenset({
     str, bytes, bytearray, int, bool, float, complex, list, tuple, range, slice, dict, set, frozenset, types.NoneType,
-    collections.Counter, collections.OrderedDict, collections.deque, collections.ChainMap, datetime.date,
-    datetime.time, datetime.datetime, datetime.timedelta, datetime.timezone, io.StringIO, io.BytesIO, random.Random,
+    collections.Counter, collections.OrderedDict, collections.deque, collections.ChainMap, dt.date,
+    dt.time, dt.datetime, dt.timedelta, dt.timezone, io.StringIO, io.BytesIO, random.Random,
     string.Template, uuid.UUID, csv.DictReader, csv.DictWriter, calendar.Calendar, operator.itemgetter,
 })  # fmt: skip
 """Types that code may call as they are; others are made by functions of ours or not at all."""

@@ -1,9 +1,9 @@
-"""Turning values into text: `str`, `repr`, `format`, f-strings and `str.format`, without attribute walks or addresses."""
+"""Values as text: `str`, `repr`, `format`, f-strings and `str.format`, without attribute walks or addresses."""
 
 from __future__ import annotations
 
 import re
-from _string import formatter_field_name_split, formatter_parser
+from _string import formatter_field_name_split, formatter_parser  # type: ignore[import-not-found]
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -61,7 +61,7 @@ def _is_data(value: object) -> bool:
         if looked > _LOOKED_AT:
             return True
         if type(item) in _CONTAINERS:
-            todo.extend(item)  # type: ignore[call-overload]
+            todo.extend(item)  # type: ignore[arg-type]
         elif type(item) is dict:
             todo.extend(item)
             todo.extend(item.values())

@@ -73,26 +73,53 @@ def host_functions(tool):
         raise Stopped
 
     return {
-        "llm_query": llm_query, "llm_query_batched": llm_query_batched, "rlm_query": rlm_query,
-        "host_fails": host_fails, "host_says": host_says, "stop_me": stop_me,
+        "llm_query": llm_query,
+        "llm_query_batched": llm_query_batched,
+        "rlm_query": rlm_query,
+        "host_fails": host_fails,
+        "host_says": host_says,
+        "stop_me": stop_me,
     }
 
 
 RAW_TYPES = (
-    object, type, types.FunctionType, types.CodeType, types.ModuleType, types.FrameType, types.GeneratorType,
-    types.CoroutineType, types.MethodType, types.BuiltinFunctionType, types.CellType, super,
+    object,
+    type,
+    types.FunctionType,
+    types.CodeType,
+    types.ModuleType,
+    types.FrameType,
+    types.GeneratorType,
+    types.CoroutineType,
+    types.MethodType,
+    types.BuiltinFunctionType,
+    types.CellType,
+    super,
 )
 RAW_CALLS = tuple(
     getattr(builtins, name)
     for name in (
-        "open", "eval", "exec", "compile", "__import__", "getattr", "setattr", "delattr", "globals", "locals", "vars",
-        "input", "breakpoint", "memoryview", "__build_class__",
+        "open",
+        "eval",
+        "exec",
+        "compile",
+        "__import__",
+        "getattr",
+        "setattr",
+        "delattr",
+        "globals",
+        "locals",
+        "vars",
+        "input",
+        "breakpoint",
+        "memoryview",
+        "__build_class__",
     )
 )
 OURS = {"rlm_async", "RestrictedPython"}
 
 
-def worth(loot, tool, depth=4):
+def worth(loot, tool, depth=4):  # noqa: C901, PLR0911, PLR0912  # a list of cases
     """What an attacker would pay for it, in words; "" if nothing."""
     if loot is None or isinstance(loot, bool | int | float | complex):
         return ""
@@ -150,7 +177,7 @@ def attempt(attack, namespace):
         return "refused", f"{type(error).__name__}: {error}"
     try:
         for code in filter(None, (cell.code, cell.echo)):
-            drive(eval(code, namespace))
+            drive(eval(code, namespace))  # noqa: S307  # running attacks is the purpose
     except MemoryError as error:
         return "contained", f"MemoryError: {error}"
     except Stopped:

@@ -22,8 +22,12 @@ def run(attacks):
     """Attack id -> report; `end` is `killed` where only a limit of the kernel ended it."""
     environment = {"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0"}
     lines = "".join(json.dumps(attack) + "\n" for attack in attacks)
-    done = subprocess.run([sys.executable, str(RUNNER)], input=lines.encode(), capture_output=True, env=environment, check=False)
-    reports = [json.loads(line[1:]) for line in done.stdout.decode(errors="replace").split("\n") if line.startswith("\x01")]
+    done = subprocess.run(
+        [sys.executable, str(RUNNER)], input=lines.encode(), capture_output=True, env=environment, check=False
+    )
+    reports = [
+        json.loads(line[1:]) for line in done.stdout.decode(errors="replace").split("\n") if line.startswith("\x01")
+    ]
     if len(reports) != len(attacks):
         raise AssertionError(done.stderr.decode(errors="replace")[-2000:])
     return {report["id"]: report for report in reports}

@@ -55,9 +55,19 @@ def test_the_verdict_sees_what_it_has_to_see():
 
     tool = attack_run.HostTool()
     gains = [
-        __builtins__, attack_run, type, object, tool, [tool], {"a": (attack_run.SECRET,)}, open, tool.run.__func__.__code__,
-        repr(lambda: 0), int.__subclasses__, "WIN x", attack_run.Guards,
+        __builtins__,
+        attack_run,
+        type,
+        object,
+        tool,
+        [tool],
+        {"a": (attack_run.SECRET,)},
+        open,
+        tool.run.__func__.__code__,
+        repr(lambda: 0),
+        int.__subclasses__,
+        "WIN x",
+        attack_run.Guards,
     ]
     assert all(attack_run.worth(gain, tool) for gain in gains)
     assert not any(attack_run.worth(plain, tool) for plain in (1, "text", [1, 2], {"a": 1}, str, None, int, [str]))
-

@@ -50,11 +50,17 @@ class Leaky:
 
 
 @pytest.mark.parametrize(
-    "leak", [sys, type, object, [open], (lambda: 0).__code__, sys._getframe(), {"__builtins__": 1}, [[sys]], {"a": (sys,)}]
+    "leak",
+    [sys, type, object, [open], (lambda: 0).__code__, sys._getframe(), {"__builtins__": 1}, [[sys]], {"a": (sys,)}],
 )
 def test_a_leak_is_found_wherever_it_lies(leak):
     direct = Guards(lambda text: None, modules={"host": {"gift": leak}})
-    behind = Guards(lambda text: None, {"give": lambda: 1}, types={Leaky: frozenset({"value"})}, modules={"host": {"gift": Leaky(leak)}})
+    behind = Guards(
+        lambda text: None,
+        {"give": lambda: 1},
+        types={Leaky: frozenset({"value"})},
+        modules={"host": {"gift": Leaky(leak)}},
+    )
     for guards in (direct, behind):
         assert any("gift" in path for path in audit(guards.namespace()))
 

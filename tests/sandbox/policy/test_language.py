@@ -5,8 +5,6 @@ from __future__ import annotations
 import pytest
 from language import FEATURES
 
-from rlm_async.sandbox.policy import audit
-
 
 @pytest.mark.parametrize("name", FEATURES)
 def test_a_feature_works(name, repl):
@@ -53,7 +51,13 @@ def test_a_rebound_host_name_is_only_shadowed(repl):
 
 def test_the_namespace_holds_nothing_but_variables(repl):
     repl.run("x = 1\n_y = 2\nfor i in range(2):\n    try:\n        pass\n    except ValueError:\n        pass")
-    assert sorted(name for name in repl.names if not name.startswith("$")) == ["__builtins__", "__name__", "_y", "i", "x"]
+    assert sorted(name for name in repl.names if not name.startswith("$")) == [
+        "__builtins__",
+        "__name__",
+        "_y",
+        "i",
+        "x",
+    ]
 
 
 def test_what_a_class_inherits_is_what_the_tables_show(repl):
@@ -67,7 +71,9 @@ def test_a_try_block_settles_before_it_is_left():
     from rlm_async.sandbox.policy import Settling
 
     seen = []
-    repl = Repl(settling=Settling(mark=lambda: seen.append("mark") or len(seen), settle=lambda t: seen.append(("settle", t))))
+    repl = Repl(
+        settling=Settling(mark=lambda: seen.append("mark") or len(seen), settle=lambda t: seen.append(("settle", t)))
+    )
     repl.run(
         "def f(n):\n    try:\n        if n == 1: return 'x'\n        for i in [1]:\n            if n == 2: break\n        y = 1\n"
         "    except ValueError:\n        pass\nf(0)"
@@ -78,7 +84,10 @@ def test_a_try_block_settles_before_it_is_left():
     assert seen == ["mark", ("settle", 1)]
     seen.clear()
     repl.run("for k in [1]:\n    try:\n        break\n    except ValueError:\n        pass")
-    assert seen == ["mark", ("settle", 1), ] or seen[:2] == ["mark", ("settle", 1)]
+    assert seen == [
+        "mark",
+        ("settle", 1),
+    ] or seen[:2] == ["mark", ("settle", 1)]
 
 
 def test_addresses_are_cut_out_of_text_but_data_is_left_alone(repl):

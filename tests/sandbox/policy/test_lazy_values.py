@@ -195,9 +195,8 @@ def test_making_keeping_and_passing_on_waits_for_nothing(repl):
 
 
 def test_a_failed_call_raises_where_its_value_is_needed(repl):
+    repl.names["r"] = _failing()
     with pytest.raises(PolicyError, match="bad call"):
-        repl._lazy = None
-        repl.guards.namespace()["r"] = _failing()
         repl.run("x = 1\nr + 'a'")
     assert repl.names["x"] == 1
 

@@ -52,9 +52,16 @@ def test_a_refusal_says_what_to_do(source, repl):
 @pytest.mark.parametrize(
     ("source", "hint"),
     [
-        ("import os", "no files"), ("import os.path", "rpartition"), ("import sys", "print"), ("import numpy as np", "statistics"),
-        ("import pandas", "csv"), ("import requests", "network"), ("import pickle", "json"), ("import threading", "llm_query_batched"),
-        ("import nothing_like_it", "Available: .*collections"), ("from collections import Countr", "Counter"),
+        ("import os", "no files"),
+        ("import os.path", "rpartition"),
+        ("import sys", "print"),
+        ("import numpy as np", "statistics"),
+        ("import pandas", "csv"),
+        ("import requests", "network"),
+        ("import pickle", "json"),
+        ("import threading", "llm_query_batched"),
+        ("import nothing_like_it", "Available: .*collections"),
+        ("from collections import Countr", "Counter"),
         ("from math import nothing", "it offers"),
     ],
 )
@@ -124,8 +131,11 @@ def test_every_expression_and_statement_node_of_this_python_has_a_visitor_or_is_
 
     refused = {"TryStar", "TypeAlias", "TemplateStr", "Interpolation", "Interactive", "FunctionType", "Suite"}
     kinds = [
-        kind for base in (ast.expr, ast.stmt, ast.pattern) for kind in base.__subclasses__()
-        if kind.__module__ == "ast" and kind.__name__ not in {"Num", "Str", "Bytes", "NameConstant", "Ellipsis", "Index", "ExtSlice"}
+        kind
+        for base in (ast.expr, ast.stmt, ast.pattern)
+        for kind in base.__subclasses__()
+        if kind.__module__ == "ast"
+        and kind.__name__ not in {"Num", "Str", "Bytes", "NameConstant", "Ellipsis", "Index", "ExtSlice"}
     ]
     without = {kind.__name__ for kind in kinds if not hasattr(Grammar, f"visit_{kind.__name__}")}
     assert without <= refused | {"Unheard"}

@@ -8,7 +8,7 @@ import collections.abc
 import functools
 import heapq
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from rlm_async.sandbox.policy.classes import Classes
 from rlm_async.sandbox.policy.copies import Copies
@@ -72,7 +72,7 @@ def _namedtuple(classes: Classes) -> Function:
             raise TypeError("namedtuple() needs a name")
         names = field_names.replace(",", " ").split() if isinstance(field_names, str) else list(field_names)  # type: ignore[call-overload]
         plain = [str(name) for name in names]
-        return classes.adopt_tuple(collections.namedtuple(typename, plain, rename=rename, defaults=defaults))  # type: ignore[call-overload, misc]  # noqa: PYI024
+        return classes.adopt_tuple(collections.namedtuple(typename, plain, rename=rename, defaults=defaults))  # type: ignore[arg-type]  # noqa: PYI024
 
     return namedtuple
 
@@ -80,7 +80,7 @@ def _namedtuple(classes: Classes) -> Function:
 def _defaultdict(checked: Checked) -> Function:
     def make(factory: object = None, *initial: object, **named: object) -> collections.defaultdict[object, object]:
         made = None if factory is None else checked(factory)
-        return collections.defaultdict(made, *initial, **named)  # type: ignore[arg-type]
+        return collections.defaultdict(made, *initial, **named)  # type: ignore[return-value]
 
     return make
 
@@ -97,13 +97,13 @@ def _keyed(checked: Checked, plain: Function) -> Function:
 
 
 def _itertools(realm: Realm, checked: Checked) -> dict[str, object]:
-    def calling(plain: Function) -> Function:
+    def calling(plain: Callable[..., Iterator[object]]) -> Function:
         def call(function: object, *streams: object) -> object:
             return tame(plain, None if function is None else checked(function), *streams)
 
         return call
 
-    def plainly(plain: Function) -> Function:
+    def plainly(plain: Callable[..., Iterator[object]]) -> Function:
         return lambda *streams, **named: tame(plain, *streams, **named)
 
     def groupby(stream: object, key: object = None) -> object:
@@ -112,7 +112,8 @@ def _itertools(realm: Realm, checked: Checked) -> dict[str, object]:
     def accumulate(stream: object, func: object = None, *, initial: object = None) -> object:
         return tame(itertools.accumulate, stream, None if func is None else checked(func), initial=initial)
 
-    plain = "combinations combinations_with_replacement permutations product islice zip_longest count cycle repeat pairwise batched compress"
+    plain = """combinations combinations_with_replacement permutations product islice zip_longest count cycle repeat
+        pairwise batched compress"""
     table: dict[str, object] = {
         name: plainly(getattr(itertools, name)) for name in plain.split() if hasattr(itertools, name)
     }
@@ -122,14 +123,14 @@ def _itertools(realm: Realm, checked: Checked) -> dict[str, object]:
     return table | {"groupby": groupby, "accumulate": accumulate, "tee": itertools.tee, "chain": itertools.chain}
 
 
-def _functools(realm: Realm, checked: Checked) -> dict[str, object]:
+def _functools(realm: Realm, checked: Checked) -> dict[str, object]:  # noqa: C901  # a table of small functions
     def partial(function: object, /, *arguments: object, **named: object) -> object:
         return functools.partial(checked(function), *arguments, **named)
 
     def reduce(function: object, items: Iterable[object], *initial: object) -> object:
         return functools.reduce(checked(function), items, *initial)
 
-    def lru_cache(maxsize: object = 128, typed: object = False) -> object:
+    def lru_cache(maxsize: object = 128, typed: object = None) -> object:
         if maxsize is None or isinstance(maxsize, int):
             size = maxsize
             return realm.admit(lambda function: functools.lru_cache(size, bool(typed))(checked(function)))
@@ -162,4 +163,3 @@ def _functools(realm: Realm, checked: Checked) -> dict[str, object]:
         "partial": partial, "reduce": reduce, "lru_cache": lru_cache, "cache": cache, "cmp_to_key": cmp_to_key,
         "cached_property": cached_property, "total_ordering": total_ordering, "wraps": wraps,
     }  # fmt: skip
-

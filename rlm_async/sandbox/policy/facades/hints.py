@@ -9,11 +9,12 @@ from rlm_async.sandbox.policy.facades.tables import Tables
 from rlm_async.sandbox.policy.surfaces import Hint
 
 _INERT = """Any Annotated ClassVar Concatenate Final Generic Literal LiteralString Never NewType NoReturn NotRequired
-    Optional ParamSpec Protocol Required Self SupportsFloat SupportsInt TypeAlias TypeGuard TypedDict TypeVar Union Unpack
-    NamedTuple AnyStr Text Awaitable AsyncIterator AsyncGenerator Coroutine Type Pattern Match IO TextIO"""
+    Optional ParamSpec Protocol Required Self SupportsFloat SupportsInt TypeAlias TypeGuard TypedDict TypeVar Union
+    Unpack NamedTuple AnyStr Text Awaitable AsyncIterator AsyncGenerator Coroutine Type Pattern Match IO TextIO"""
 _KINDS: dict[str, type] = {
-    "List": list, "Dict": dict, "Set": set, "FrozenSet": frozenset, "Tuple": tuple, "DefaultDict": collections.defaultdict,
-    "Deque": collections.deque, "OrderedDict": collections.OrderedDict, "Counter": collections.Counter,
+    "List": list, "Dict": dict, "Set": set, "FrozenSet": frozenset, "Tuple": tuple,
+    "DefaultDict": collections.defaultdict, "Deque": collections.deque, "OrderedDict": collections.OrderedDict,
+    "Counter": collections.Counter,
 }  # fmt: skip
 _ABSTRACT = """Callable Collection Container Generator Hashable Iterable Iterator Mapping MutableMapping MutableSequence
     MutableSet Reversible Sequence Sized"""

@@ -25,15 +25,20 @@ from rlm_async.sandbox.policy.sizes import decimal as bounded_decimal
 from rlm_async.sandbox.policy.sizes import fraction as bounded_fraction
 from rlm_async.sandbox.policy.surfaces import Function
 
-_MATH = """acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh degrees dist e erf erfc exp exp2 expm1 fabs
-    floor fmod frexp fsum gamma gcd hypot inf isclose isfinite isinf isnan isqrt lcm ldexp lgamma log log10 log1p log2
-    modf nan nextafter pi pow prod radians remainder sin sinh sqrt sumprod tan tanh tau trunc ulp"""
+_MATH = """acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh degrees dist e erf erfc exp exp2 expm1
+    fabs floor fmod frexp fsum gamma gcd hypot inf isclose isfinite isinf isnan isqrt lcm ldexp lgamma log log10
+    log1p log2 modf nan nextafter pi pow prod radians remainder sin sinh sqrt sumprod tan tanh tau trunc ulp"""
 _STATISTICS = """mean fmean geometric_mean harmonic_mean median median_low median_high median_grouped mode multimode
     pstdev pvariance stdev variance quantiles covariance correlation linear_regression StatisticsError"""
 _RANDOM = """random randint randrange choice choices sample shuffle uniform seed gauss triangular betavariate
     expovariate normalvariate lognormvariate getrandbits"""
 _OPERATOR = """add sub truediv floordiv neg pos abs and_ or_ xor not_ truth eq ne lt le gt ge contains getitem
     itemgetter index invert concat countOf indexOf is_ is_not"""
+_HASHES = ("md5", "sha1", "sha224", "sha256", "sha384", "sha512", "blake2b")
+_DECIMAL = """Decimal ROUND_HALF_UP ROUND_HALF_EVEN ROUND_DOWN ROUND_UP ROUND_FLOOR ROUND_CEILING ROUND_HALF_DOWN
+    ROUND_05UP InvalidOperation DivisionByZero"""
+_BASE64 = """b64encode b64decode urlsafe_b64encode urlsafe_b64decode b32encode b32decode b16encode b16decode
+    standard_b64encode standard_b64decode"""
 _MOST_FACTORIAL = 100_000
 _FEWEST = 2
 
@@ -49,16 +54,14 @@ def modules(realm: Realm, read: Getattr) -> Tables:
         "statistics": picked(statistics, _STATISTICS),
         "random": {name: getattr(chance, name) for name in _RANDOM.split()}
         | {"Random": random.Random, "getrandbits": _getrandbits(chance)},
-        "decimal": picked(decimal, """Decimal ROUND_HALF_UP ROUND_HALF_EVEN ROUND_DOWN ROUND_UP ROUND_FLOOR ROUND_CEILING
-            ROUND_HALF_DOWN ROUND_05UP InvalidOperation DivisionByZero"""),
+        "decimal": picked(decimal, _DECIMAL),
         "fractions": {"Fraction": fractions.Fraction},
         "operator": picked(operator, _OPERATOR) | {
             "mul": arithmetic.multiply, "pow": arithmetic.power, "lshift": arithmetic.shift, "mod": arithmetic.modulo,
             "attrgetter": _attrgetter(realm, read),
         },
-        "hashlib": {name: _hasher(getattr(hashlib, name)) for name in ("md5", "sha1", "sha224", "sha256", "sha384", "sha512", "blake2b")},
-        "base64": picked(base64, """b64encode b64decode urlsafe_b64encode urlsafe_b64decode b32encode b32decode b16encode
-            b16decode standard_b64encode standard_b64decode"""),
+        "hashlib": {name: _hasher(getattr(hashlib, name)) for name in _HASHES},
+        "base64": picked(base64, _BASE64),
         "uuid": {"UUID": uuid.UUID, "uuid4": lambda: uuid.UUID(int=chance.getrandbits(128), version=4)},
         "zlib": picked(zlib, "crc32 adler32"),
     }  # fmt: skip

@@ -23,6 +23,11 @@ from rlm_async.sandbox.policy.refusals import PolicyError
 from rlm_async.sandbox.policy.sizes import check_width
 from rlm_async.sandbox.policy.surfaces import Function
 
+_RE = """findall finditer search match fullmatch split escape IGNORECASE I MULTILINE M DOTALL S VERBOSE X ASCII A
+    UNICODE U compile Pattern Match error RegexFlag NOFLAG"""
+_STRING = """ascii_letters ascii_lowercase ascii_uppercase digits hexdigits octdigits printable punctuation whitespace
+    capwords Template"""
+_UNICODE = "normalize category name lookup combining bidirectional decimal digit numeric"
 _LITERAL_CHARACTERS = 1_000_000
 
 
@@ -32,12 +37,10 @@ def modules(realm: Realm, checked: Checked) -> Tables:
     realm.substitutes.update({difflib.SequenceMatcher: _matcher(checked), csv.DictReader: _dict_reader,
                               csv.DictWriter: _dict_writer})  # fmt: skip
     return {
-        "re": picked(re, """findall finditer search match fullmatch split escape IGNORECASE I MULTILINE M DOTALL S VERBOSE X
-            ASCII A UNICODE U compile Pattern Match error RegexFlag NOFLAG""")
+        "re": picked(re, _RE)
         | {"sub": _substituting(checked, re.sub), "subn": _substituting(checked, re.subn)},
         "json": _json(checked),
-        "string": picked(string, """ascii_letters ascii_lowercase ascii_uppercase digits hexdigits octdigits printable
-            punctuation whitespace capwords Template"""),
+        "string": picked(string, _STRING),
         "textwrap": picked(textwrap, "dedent fill shorten wrap") | {"indent": _indenting(checked)},
         "difflib": picked(difflib, "get_close_matches unified_diff context_diff SequenceMatcher restore")
         | {"ndiff": _ndiff},
@@ -46,8 +49,8 @@ def modules(realm: Realm, checked: Checked) -> Tables:
             "Error": csv.Error, "reader": _reader, "writer": _writer,
         },
         "html": picked(html, "escape unescape"),
-        "unicodedata": picked(unicodedata, "normalize category name lookup combining bidirectional decimal digit numeric"),
-        "fnmatch": picked(fnmatch, "fnmatchcase translate") | {"fnmatch": fnmatch.fnmatchcase, "filter": fnmatch.filter},
+        "unicodedata": picked(unicodedata, _UNICODE),
+        "fnmatch": picked(fnmatch, "fnmatchcase filter translate") | {"fnmatch": fnmatch.fnmatchcase},
         "pprint": {"pformat": _pformat, "pprint": _pretty_printer(realm), "pp": _pretty_printer(realm)},
         "io": {"StringIO": io.StringIO, "BytesIO": io.BytesIO},
         "ast": {"literal_eval": literal_eval},
@@ -67,7 +70,10 @@ def _substituting(checked: Checked, plain: Function) -> Function:
 
     def sub(pattern: object, repl: object, text: object, *rest: object, **named: object) -> object:
         repl = touch(repl)
-        return plain(pattern, repl if isinstance(repl, str | bytes) else checked(repl), text, *rest, **named)
+        if isinstance(repl, str | bytes):
+            return plain(pattern, repl, text, *rest, **named)
+        function = checked(repl)
+        return plain(pattern, lambda match: touch(function(match)), text, *rest, **named)
 
     return sub
 
@@ -80,7 +86,16 @@ def _json(checked: Checked) -> Mapping[str, object]:
         return json.loads(text, strict=bool(options.get("strict", True)), **hooks)  # type: ignore[arg-type]
 
     def dumps(value: object, **options: object) -> str:
-        allowed = {"indent", "sort_keys", "ensure_ascii", "separators", "default", "allow_nan", "skipkeys", "check_circular"}
+        allowed = {
+            "indent",
+            "sort_keys",
+            "ensure_ascii",
+            "separators",
+            "default",
+            "allow_nan",
+            "skipkeys",
+            "check_circular",
+        }
         _only(allowed, options, "json.dumps")
         indent = options.get("indent")
         check_width(len(indent) if isinstance(indent, str) else indent)
@@ -111,17 +126,17 @@ def _file(file: object) -> io.StringIO:
 
 def _indenting(checked: Checked) -> Function:
     def indent(text: str, prefix: str, predicate: object = None) -> str:
-        return textwrap.indent(text, prefix, None if predicate is None else checked(predicate))
+        return textwrap.indent(text, prefix, None if predicate is None else checked(predicate))  # type: ignore[arg-type]
 
     return indent
 
 
 def _matcher(checked: Checked) -> Function:
     def matcher(
-        isjunk: object = None, a: object = "", b: object = "", autojunk: object = True,
+        isjunk: object = None, a: object = "", b: object = "", autojunk: object = 1,
     ) -> difflib.SequenceMatcher[str]:  # fmt: skip
         junk = None if isjunk is None else checked(isjunk)
-        return difflib.SequenceMatcher(junk, a, b, bool(autojunk))  # type: ignore[arg-type]
+        return difflib.SequenceMatcher(junk, a, b, bool(autojunk))  # type: ignore[call-overload, no-any-return]
 
     return matcher
 
@@ -147,7 +162,7 @@ def _writer(file: object, **options: object) -> object:
 
 
 def _dict_reader(rows: Iterable[str], fieldnames: object = None, **options: object) -> object:
-    return csv.DictReader(rows, fieldnames, **_dialect(options))  # type: ignore[arg-type]
+    return csv.DictReader(rows, fieldnames, **_dialect(options))  # type: ignore[call-overload]
 
 
 def _dict_writer(file: object, fieldnames: object, **options: object) -> object:
@@ -160,7 +175,7 @@ def _pformat(value: object, indent: int = 1, width: int = 80, depth: int | None 
 
 
 def _pretty_printer(realm: Realm) -> Callable[..., None]:
-    def pretty(value: object, **options: int) -> None:
+    def pretty(value: object, **options: bool) -> None:
         realm.scope_builtin("print")(_pformat(value, **options))  # type: ignore[operator]
 
     return pretty
