@@ -16,8 +16,12 @@ from rlm_async.core.usage import Rates
 MINUTE = 60.0
 _SECOND = 1.02
 """Providers enforce a minute's rate by the second too; 2 % more, because requests arrive late by different amounts."""
-_COLD, _LATE = 10.0, 0.1
-"""After so many seconds of rest connections have to be made anew: the first requests arrive this much later."""
+_COLD = 10.0
+_LATE, _LATEST = 0.1, 0.5
+"""After so many seconds of rest connections are made anew, and the first requests arrive later than they went.
+
+Nobody tells how much: 0.1 s is assumed until the reply is there, then its time (at most 0.5 s).
+"""
 _FRIENDLY_BURST = 10
 """A low rate may still be used at once up to this: ten calls of a limit of ten a minute need no pacing."""
 
@@ -31,7 +35,9 @@ class Ticket:
     used: int = 0
     admitted: float | None = None
     gone: bool = False
+    cold: bool = False
     entry: list[float] = field(default_factory=list)
+    second: list[float] = field(default_factory=list)
 
 
 class Window:
@@ -50,13 +56,15 @@ class Window:
         """Seconds until `amount` fits, 0 for now. More than the limit fits an empty window."""
         self._forget(now)
         over = self._total + min(amount, self.limit) - self.limit
+        if over <= 0:
+            return 0.0
+        last = -math.inf
         for at, taken in self._entries:
-            if over <= 0:
-                break
+            last = max(last, at)  # a moved entry may be later than those behind it
             over -= taken
             if over <= 0:
-                return at + self.seconds - now
-        return 0.0
+                break
+        return last + self.seconds - now
 
     def take(self, now: float, amount: float) -> list[float]:
         """Note `amount`; the entry is what `correct` wants back."""
@@ -71,6 +79,12 @@ class Window:
         if entry[0] + self.seconds > now:
             self._total += amount - entry[1]
             entry[1] = amount
+
+    def move(self, entry: list[float], at: float, now: float) -> None:
+        """Count an entry from another time on; too late once it has left the window."""
+        self._forget(now)
+        if entry[0] + self.seconds > now:
+            entry[0] = at
 
     def taken(self, now: float) -> float:
         """What the last `seconds` hold."""
@@ -141,7 +155,8 @@ class Turnstile:
         self._most = self.ceiling
         self._cut_at = -math.inf
         self._paused_until = -math.inf
-        self._requests = _request_windows(rates.requests_per_minute)
+        self._requests = None if rates.requests_per_minute is None else Window(rates.requests_per_minute, MINUTE)
+        self._bursts = None if rates.requests_per_minute is None else _burst_window(rates.requests_per_minute)
         self._last = -math.inf
         self._warm = -math.inf
         self._tokens = None if rates.tokens_per_minute is None else Window(rates.tokens_per_minute, MINUTE)
@@ -153,11 +168,7 @@ class Turnstile:
             self.lineup.pop()
             self.in_flight += 1
             ticket.admitted = now
-            arrival = self._arrival(now)
-            for window in self._requests:
-                window.take(arrival, 1)
-            if self._tokens is not None:
-                ticket.entry = self._tokens.take(now, ticket.tokens)
+            self._note(ticket, now)
             admitted.append(ticket)
         return admitted
 
@@ -173,6 +184,8 @@ class Turnstile:
         self.in_flight -= 1
         if self._tokens is not None:
             self._tokens.correct(ticket.entry, ticket.used, now)
+        if self._bursts is not None and ticket.cold and ticket.admitted is not None:
+            self._bursts.move(ticket.second, min(now, ticket.admitted + _LATEST), now)
 
     def prosper(self) -> None:
         """An attempt went well."""
@@ -190,22 +203,23 @@ class Turnstile:
         """Seconds of pause left."""
         return max(self._paused_until - now, 0.0)
 
-    def _arrival(self, now: float) -> float:
-        """When a request that goes now reaches the provider, who counts by that."""
+    def _note(self, ticket: Ticket, now: float) -> None:
         if now - self._last > _COLD:
             self._warm = now + _LATE
         self._last = now
-        return max(now, self._warm)
+        ticket.cold = now < self._warm
+        if self._requests is not None:
+            self._requests.take(now, 1)
+        if self._bursts is not None:
+            ticket.second = self._bursts.take(max(now, self._warm), 1)
+        if self._tokens is not None:
+            ticket.entry = self._tokens.take(now, ticket.tokens)
 
     def _delay(self, ticket: Ticket, now: float) -> float:
-        waits = [window.wait(now, 1) for window in self._requests]
-        if self._tokens is not None:
-            waits.append(self._tokens.wait(now, ticket.tokens))
+        windows = ((self._requests, 1), (self._bursts, 1), (self._tokens, ticket.tokens))
+        waits = [window.wait(now, amount) for window, amount in windows if window is not None]
         return max(self.paused(now), *waits, 0.0)
 
 
-def _request_windows(per_minute: int | None) -> list[Window]:
-    if per_minute is None:
-        return []
-    burst = max(math.ceil(per_minute / MINUTE), min(per_minute, _FRIENDLY_BURST))
-    return [Window(per_minute, MINUTE), Window(burst, _SECOND)]
+def _burst_window(per_minute: int) -> Window:
+    return Window(max(math.ceil(per_minute / MINUTE), min(per_minute, _FRIENDLY_BURST)), _SECOND)

@@ -5,6 +5,7 @@ import pytest
 from rlm_async.errors import ConfigError, ContextOverflow, ModelRejected, ModelUnavailable, RateLimited
 from rlm_async.models.endpoint import Endpoint
 from rlm_async.models.failures import Answerer, failure, retry_after
+from rlm_async.models.wire import fault_text
 
 WHO = Answerer("api.example.com", "small", secrets=("sesame",))
 
@@ -132,3 +133,21 @@ def test_a_user_and_password_are_basic_authentication():
     assert Endpoint.parse("https://me:hunter2@host/v1").authorization == "Basic bWU6aHVudGVyMg=="
     assert Endpoint.parse("https://host/v1", "key").authorization == "Bearer key"
     assert Endpoint.parse("https://host/v1").authorization is None
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        (b'{"error": {"message": "no", "code": "bad", "type": "invalid"}}', "no (bad, invalid)"),
+        (b'{"error": "no"}', "no"),
+        (b'{"object": "error", "message": "no", "code": 400}', "no"),
+        (b'{"detail": "Not Found"}', "Not Found"),
+        (b'{"detail": [{"loc": ["body"], "msg": "missing"}]}', '{"loc": ["body"], "msg": "missing"}'),
+        (b"plain words", "plain words"),
+        (b"<html><body>Bad Gateway</body></html>", ""),
+        (b"", ""),
+        (b"\xff\xfe", "\ufffd\ufffd"),
+    ],
+)
+def test_an_error_body_is_read_in_any_shape(raw, words):
+    assert fault_text(raw) == words

@@ -92,6 +92,25 @@ async def test_unused_tokens_are_given_back_at_once():
     assert anyio.current_time() - began == pytest.approx(4.0, abs=0.2)  # one after the other, none waits a minute
 
 
+async def test_a_refund_brings_the_next_turn_forward():
+    gate = Gate(Rates(tokens_per_minute=100))
+    began = anyio.current_time()
+    gone = []
+
+    async def take(start, tokens, used, seconds):
+        await anyio.sleep(start)
+        async with gate.turn(Place(), tokens) as ticket:
+            gone.append(round(anyio.current_time() - began))
+            ticket.used = used
+            await anyio.sleep(seconds)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(take, 0, 50, 50, 1)
+        group.start_soon(take, 30, 50, 0, 10)
+        group.start_soon(take, 35, 100, 100, 1)  # must wait for both, until 90; but the second used nothing
+    assert gone == [0, 30, 60]
+
+
 async def test_retry_after_holds_for_everybody():
     times = []
 

@@ -6,6 +6,7 @@ import threading
 from contextlib import asynccontextmanager
 
 import anyio
+import anyio.to_thread
 import pytest
 
 from rlm_async.core.budget import Budget
@@ -16,7 +17,7 @@ from rlm_async.models import litellm_client
 from rlm_async.models.failures import Answerer
 from rlm_async.models.litellm_client import LiteLLMClient
 from rlm_async.models.table import ModelTable, Sources
-from rlm_async.testing import MODEL_CLAIMS, LoopbackServer
+from rlm_async.testing import MODEL_CLAIMS, LoopbackServer, Served
 
 pytestmark = pytest.mark.anyio
 
@@ -163,3 +164,22 @@ def test_the_wait_is_where_litellm_keeps_it():
     error = openai_error("RateLimitError")
     error.litellm_response_headers = {"retry-after": "12"}
     assert litellm_client.translated(error, Answerer("openai", "gpt-5")).retry_after == 12.0
+
+
+async def test_a_server_that_hangs_is_given_up_in_time():
+    async with LoopbackServer(Served(fault="hang")) as server:
+        model = LiteLLMClient(api_base=server.url, timeout=0.1)
+        with pytest.raises(ModelUnavailable, match="did not answer"):
+            await model(request(), Budget("run", Limits()))
+        await model.aclose()
+
+
+async def test_on_another_loop_it_says_what_it_needs():
+    def on_trio():
+        async def ask():
+            with pytest.raises(ConfigError, match="asyncio"):
+                await LiteLLMClient()(request(), Budget("run", Limits()))
+
+        anyio.run(ask, backend="trio")
+
+    await anyio.to_thread.run_sync(on_trio)

@@ -191,6 +191,22 @@ def test_a_minutes_rate_is_spread_over_its_seconds():
     assert len(seen) == 200
 
 
+def test_requests_over_new_connections_are_counted_from_when_they_were_answered():
+    """A server counts by arrival: the next burst must not meet the late ones of the first."""
+    stile = Turnstile(Rates(concurrency=1_000, requests_per_minute=3_000))
+    for node in range(150):
+        stile.lineup.add(Ticket(Place("", node), 1))
+    first = stile.admit(0.0)
+    for ticket in first:
+        stile.finish(ticket, 0.3)
+    assert stile.next(0.3) == pytest.approx(0.3 + 1.02 - 0.3)
+    second = stile.admit(1.33)
+    for ticket in second:
+        stile.finish(ticket, 1.9)
+    assert (len(first), len(second)) == (50, 50)
+    assert stile.next(1.9) == pytest.approx(1.33 + 1.02 - 1.9)  # connections are warm: they arrive as they go
+
+
 def test_overload_halves_once_for_what_was_in_flight_together_and_recovers_one_a_round():
     stile = Turnstile(Rates(concurrency=8))
     together = [Ticket(Place("", node), 1) for node in range(8)]
