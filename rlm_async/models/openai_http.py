@@ -6,6 +6,7 @@ The only module that imports aiohttp. It runs on asyncio only, as aiohttp does.
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 
 import aiohttp
@@ -160,6 +161,9 @@ class OpenAIClient:
 
 
 def _reason(error: aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError) -> str:
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return error.os_error.strerror or type(error.os_error).__name__
-    return "no connection in time"
+    if not isinstance(error, aiohttp.ClientConnectorError):
+        return "no connection in time"
+    cause = error.os_error
+    if cause.errno is not None and cause.errno > 0:
+        return os.strerror(cause.errno)  # asyncio's own text repeats the address
+    return cause.strerror or "no connection"
