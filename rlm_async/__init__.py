@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rlm_async.api import RLM
     from rlm_async.core.answer import Answer
     from rlm_async.core.context import Context
-    from rlm_async.core.usage import Limits, Rates, Usage
+    from rlm_async.core.usage import Limits, ModelInfo, Price, Rates, Usage
     from rlm_async.errors import BudgetExceeded, ConfigError, ModelError, RLMError, SandboxError
     from rlm_async.sandbox import Sandbox
 
@@ -25,6 +25,8 @@ _HOMES = {
     "Answer": "rlm_async.core.answer",
     "Context": "rlm_async.core.context",
     "Limits": "rlm_async.core.usage",
+    "ModelInfo": "rlm_async.core.usage",
+    "Price": "rlm_async.core.usage",
     "Rates": "rlm_async.core.usage",
     "Usage": "rlm_async.core.usage",
     "BudgetExceeded": "rlm_async.errors",
@@ -43,6 +45,8 @@ __all__ = [
     "Context",
     "Limits",
     "ModelError",
+    "ModelInfo",
+    "Price",
     "RLMError",
     "Rates",
     "Sandbox",

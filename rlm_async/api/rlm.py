@@ -22,7 +22,7 @@ from rlm_async.core.answer import Answer
 from rlm_async.core.context import Context
 from rlm_async.core.events import Event
 from rlm_async.core.query import Query
-from rlm_async.core.usage import Limits, Rates
+from rlm_async.core.usage import Limits, ModelInfo, Rates
 from rlm_async.engine.equipment import Equipment
 from rlm_async.engine.run import Naming, run
 from rlm_async.errors import BudgetExceeded, ConfigError, InternalError
@@ -65,6 +65,7 @@ class RLM:
         sandbox: SandboxFactory | None = None,
         strict: bool = False,
         sinks: Sequence[Callable[[], Sink]] = (),
+        model_infos: Sequence[ModelInfo] = (),
     ) -> None:
         """Check the settings; nothing is loaded, started or asked yet. Raises ConfigError.
 
@@ -80,6 +81,7 @@ class RLM:
         sandbox: where code runs; default: `Sandbox()`, jailed worker processes.
         strict: raise BudgetExceeded instead of giving a partial answer.
         sinks: called once for each run, each gives a function that is handed the run's events.
+        model_infos: window and price of models that the price list does not know, such as those of your own server.
         """
         if profile not in PROFILES:
             raise ConfigError(f"there is no profile {profile!r}; choose one of: {', '.join(PROFILES)}")
@@ -96,6 +98,7 @@ class RLM:
             rates=check_rates(rates or Rates()),
             sandbox=sandbox,
             run_ahead=run_ahead,
+            infos=model_infos,
         )
         self._lease: Lease[Resources] = Lease(self._wiring.opened)
         self._entered: list[AsyncExitStack] = []

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+import os
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from rlm_async.core.usage import Limits, Rates
+from rlm_async.core.usage import Limits, ModelInfo, Rates
 from rlm_async.errors import ConfigError
 from rlm_async.models.stack import Rings
 from rlm_async.models.table import ModelTable, Sources
@@ -41,13 +42,18 @@ class Resources:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wiring:
-    """The caller's choices. `endpoint` is an address and a key, of which either may be missing."""
+    """The caller's choices. `endpoint` is an address and a key, of which either may be missing.
+
+    An address without a key gets OPENAI_API_KEY, as OpenAI's own clients do. `infos` are what the caller
+    knows of models.
+    """
 
     models: tuple[str | Model, str | Model]
     endpoint: tuple[str | None, str | None]
     rates: Rates
     sandbox: SandboxFactory | None
     run_ahead: bool
+    infos: Sequence[ModelInfo] = ()
 
     def __post_init__(self) -> None:
         """Raise ConfigError for what is no model."""
@@ -65,8 +71,7 @@ class Wiring:
         if sub is root:
             names[1] = names[0]
         given = {name: model for name, model in zip(names, self.models, strict=True) if not isinstance(model, str)}
-        base, key = self.endpoint
-        sources = Sources(given=given, local=_local, is_local=_is_local, api_base=base, api_key=key)
+        sources = self._sources(given)
         async with AsyncExitStack() as stack:
             table = await stack.enter_async_context(ModelTable(sources, Rings(rates=self.rates)))
             sandboxes = self.sandbox
@@ -79,6 +84,13 @@ class Wiring:
                 root_model=names[0],
                 sub_model=names[1],
             )
+
+    def _sources(self, given: Mapping[str, Model]) -> Sources:
+        base, key = self.endpoint
+        if base is not None:
+            key = key or os.environ.get("OPENAI_API_KEY")
+        infos = {info.name: info for info in self.infos}
+        return Sources(given=given, local=_local, is_local=_is_local, api_base=base, api_key=key, infos=infos)
 
 
 def sinks() -> tuple[Callable[[], Sink], ...]:

@@ -112,7 +112,7 @@ class ActiveFrame:
         place = Place(self._world.name, self.node.id, self.depth)
         with anyio.CancelScope(deadline=self._world.deadline if last else self.deadline):
             try:
-                return await self._call(replace(request, place=place))
+                return await self._call(replace(request, place=place, last=last))
             except BudgetExceeded as refusal:
                 self._hit(refusal)
                 raise

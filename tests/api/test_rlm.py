@@ -8,7 +8,7 @@ import dataclasses
 import anyio
 import pytest
 
-from rlm_async import RLM, ConfigError, Context, Limits, Rates
+from rlm_async import RLM, ConfigError, Context, Limits, ModelInfo, Price, Rates
 from rlm_async.core import events
 from rlm_async.core.usage import Usage
 from rlm_async.errors import BudgetExceeded, ModelRejected
@@ -227,6 +227,13 @@ async def test_a_price_that_is_not_known_is_an_error_where_money_is_limited():
     with pytest.raises(ConfigError, match="price"):
         await RLM(model, limits=Limits(usd=1.0)).ask("q", "c")
     assert model.calls == 0
+
+
+async def test_a_price_that_the_caller_knows_is_counted():
+    model = ScriptedModel("four words of answer")
+    model.info = ModelInfo(name="mine", price=Price(prompt=1.0, completion=2.0))
+    answer = await RLM(model, limits=Limits(usd=1.0)).ask("q", "a b c")
+    assert answer.usage.usd > 0
 
 
 def test_without_a_loop_and_inside_one_ask_sync_works():
