@@ -116,7 +116,8 @@ def candidates():
         short = []
     else:
         ranked, short = long, definitions(near)[:3]
-    order = short[:2] + ranked[:1] + short[2:] + ranked[1:]
+    heads = [(name, 0, text[:1000]) for name, text in near.items() if named(name) == 1][:1] if SIZE > 8400 else []
+    order = short[:2] + ranked[:1] + heads + short[2:] + ranked[1:]
     waves, at = [], 0
     for width in WAVES:
         if order[at : at + width]:
@@ -233,7 +234,11 @@ class Lookup:
 
     def settled(self):
         totals = self.totals()
-        return bool(totals) and totals[0][0] >= 2.3 and (len(totals) < 2 or totals[0][0] - totals[1][0] >= 0.4)
+        if not totals or totals[0][0] < 2.3:
+            return False
+        if NAMED and not any(named(at["doc"]) == 1 for score, text, at in self.votes[totals[0][1]]):
+            return False
+        return len(totals) < 2 or totals[0][0] - totals[1][0] >= 0.4
 
     def reduce(self):
         totals = self.totals()
