@@ -188,7 +188,7 @@ def attempt(attack, namespace):
 
 
 def limits(attack):
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, resource.RLIM_INFINITY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     seconds = int(attack.get("cpu", 4))
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
@@ -205,6 +205,7 @@ def report(attack):
     before = snapshot(guards, functions)
     limits(attack)
     end, why = attempt(attack, namespace)
+    resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY,) * 2)  # the judge needs room of its own
     gain = worth(namespace.get("loot"), tool)
     if not gain and "WIN" not in sink.text():
         gain = worth_of_text(sink.text())
