@@ -152,7 +152,8 @@ def worded(found: Mapping[str, Data]) -> str:
     if isinstance(at, Mapping):
         place = f"line {at.get('line')}" if at.get("doc") == "context" else f"{at.get('doc')}, line {at.get('line')}"
         quote = " ".join(str(at.get("quote")).split())
-        return f'{answer}\n\nSource: {place}: "{quote}"{_searched(found)}'
+        doubt = "" if found.get("sure") else "\nNot certain: little else in the text supports it."
+        return f'{answer}\n\nSource: {place}: "{quote}"{doubt}{_searched(found)}'
     counts = found.get("counts")
     if isinstance(counts, Mapping):
         listed = ", ".join(f"{label}: {count}" for label, count in counts.items())

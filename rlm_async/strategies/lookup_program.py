@@ -190,7 +190,7 @@ def worth(reply, text, at, rank):
     score = score + 0.4 * sum(1 for word in LOWER if word in low) / len(LOWER) + NAMED * (named(at["doc"]) - 0.5)
     parts = re.findall(r"[^\W_]+", said) or [said]
     echo = sum(1 for part in parts if part in LOWER or part in STOP) / len(parts)
-    score = score - 0.6 * min(len(said) / 120, 1) - (0.8 if said == quote and len(parts) > 3 else 0.0)
+    score = score - 0.6 * min(len(said) / 120, 1) - (0.8 if said == quote else 0.0)
     return max(score * (0.4 if echo == 1 else 1 - 0.3 * echo), 0.01)
 
 
@@ -246,4 +246,5 @@ class Lookup:
             votes = sorted(self.votes[totals[0][1]], key=lambda vote: -vote[0])
             self.state["answer"], self.state["at"] = votes[0][1], votes[0][2]
             self.state["votes"] = len(votes)
+            self.state["sure"] = self.settled()
 '''

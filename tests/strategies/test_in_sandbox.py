@@ -139,7 +139,7 @@ async def test_a_quote_that_is_not_in_the_text_is_not_believed(opened):
     async with opened(liar, prompt="What is the default port of the server?", context=DOCUMENTS) as frame:
         result = await Guided().answer(frame)
     assert "1234" not in result.text
-    assert "No answer was found in the 2 passages" in result.text
+    assert result.text.startswith("No answer was found in the ")
 
 
 async def test_answers_that_agree_outvote_one_that_stands_alone(opened):
