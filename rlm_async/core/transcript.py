@@ -38,7 +38,7 @@ class Output:
     """The result of one piece of code. Failing code is an output too.
 
     `outcome` is `ok`; `error` for an exception; `refused` where the policy said no; `contained` where a
-    limit stopped the code and the variables are as they were; `killed` where the worker had to go.
+    limit of memory or depth stopped the code; `killed` where the worker had to go, by a limit of time or by itself.
     """
 
     stdout: str = ""

@@ -14,7 +14,7 @@ from rlm_async.sandbox.handles import touch
 from rlm_async.sandbox.link import Link
 from rlm_async.sandbox.namespace import Namespace
 from rlm_async.sandbox.output import Output
-from rlm_async.sandbox.policy import Cell, PolicyError, compile_cell
+from rlm_async.sandbox.policy import Cell, PolicyError, compile_cell, is_refusal
 from rlm_async.sandbox.reports import Report, refusal, report, syntax, told
 
 MIB = 1 << 20
@@ -135,9 +135,9 @@ class Interpreter:
 
 
 def _kind(error: Exception) -> str:
-    if isinstance(error, PolicyError):
+    if is_refusal(error):
         return "refused"
-    return "contained" if isinstance(error, MemoryError) else "error"
+    return "contained" if isinstance(error, MemoryError | RecursionError) else "error"
 
 
 def _dedented(source: str) -> str:

@@ -260,6 +260,9 @@ def _nothing(*arguments: object, **named: object) -> None:
     """`nest_asyncio.apply()`: needed nowhere here."""
 
 
+_LONG_BITS = 4_096
+
+
 class _Short(reprlib.Repr):
     """Short reprs that run no code of the model's."""
 
@@ -268,6 +271,10 @@ class _Short(reprlib.Repr):
         self.maxlevel = 3
         self.maxstring = self.maxother = self.maxlong = 160
         self.maxlist = self.maxtuple = self.maxset = self.maxdict = 6
+
+    def repr_int(self, x: int, level: int) -> str:
+        """An integer of thousands of digits takes long to write out, and Python refuses to."""
+        return super().repr_int(x, level) if x.bit_length() < _LONG_BITS else f"<int of {x.bit_length():,} bits>"
 
     def repr_instance(self, x: object, level: int) -> str:
         del level

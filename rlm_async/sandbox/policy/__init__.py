@@ -9,8 +9,9 @@ from rlm_async.sandbox.policy.audits import audit
 from rlm_async.sandbox.policy.cells import Cell, compile_cell
 from rlm_async.sandbox.policy.guards import Guards, Settling
 from rlm_async.sandbox.policy.names import is_hidden
-from rlm_async.sandbox.policy.refusals import PolicyError
+from rlm_async.sandbox.policy.refusals import PolicyError, is_refusal
 
 __all__ = [
-    "Cell", "Guards", "Handle", "PolicyError", "Settling", "audit", "compile_cell", "deep_touch", "is_hidden", "touch",
+    "Cell", "Guards", "Handle", "PolicyError", "Settling", "audit", "compile_cell", "deep_touch", "is_hidden",
+    "is_refusal", "touch",
 ]  # fmt: skip

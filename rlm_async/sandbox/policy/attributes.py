@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import BuiltinFunctionType, FunctionType, MethodType
@@ -10,7 +11,7 @@ from typing import Protocol
 from rlm_async.sandbox.handles import Handle, touch
 from rlm_async.sandbox.policy.names import is_hidden
 from rlm_async.sandbox.policy.realm import CLASSES, REFUSED, Realm
-from rlm_async.sandbox.policy.refusals import ATTRIBUTES, PolicyError, with_hint
+from rlm_async.sandbox.policy.refusals import ATTRIBUTES, PolicyError, with_hint, withheld
 from rlm_async.sandbox.policy.surfaces import HostFunction, Module, TypeLabel
 from rlm_async.sandbox.policy.tables import ALLOWED, ERROR_ATTRIBUTES
 
@@ -128,6 +129,19 @@ def _refused(name: object) -> PolicyError:
 def _missing(owner: object, name: object) -> Exception:
     if type(name) is not str or is_hidden(name):
         return _refused(name)
+    error = _absent(owner, name)
+    return withheld(error) if _is_there(owner, name) else error
+
+
+def _is_there(owner: object, name: str) -> bool:
+    """Whether plain Python would find it: then it is the policy that says no."""
+    if isinstance(owner, Module):
+        return hasattr(sys.modules.get(owner.name), name)
+    classes = [*type(owner).__mro__, *(type.mro(owner) if isinstance(owner, type) and owner is not type else ())]
+    return any(name in vars(base) for base in classes)
+
+
+def _absent(owner: object, name: str) -> AttributeError:
     if isinstance(owner, Module):
         offers = ", ".join(sorted(owner.members)[:40])
         return AttributeError(f"module {owner.name!r} offers no {name!r} in this sandbox; it offers: {offers}")

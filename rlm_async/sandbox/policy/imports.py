@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from rlm_async.sandbox.policy.realm import Realm
-from rlm_async.sandbox.policy.refusals import MODULES, with_hint
+from rlm_async.sandbox.policy.refusals import MODULES, with_hint, withheld
 from rlm_async.sandbox.policy.surfaces import Function, HostFunction, Module
 
 
@@ -57,7 +57,7 @@ class Imports:
             return module.members[member]
         close = difflib.get_close_matches(member, module.members, 3)
         hint = f": did you mean {' or '.join(close)}?" if close else f": it offers {', '.join(sorted(module.members))}"
-        raise ImportError(f"cannot import {member!r} from {name!r} in this sandbox{hint}")
+        raise withheld(ImportError(f"cannot import {member!r} from {name!r} in this sandbox{hint}"))
 
     def _find(self, name: str) -> Module:
         module = self.realm.modules.get(name)
@@ -66,4 +66,4 @@ class Imports:
         text = with_hint(f"module {name!r} is not available in this sandbox", MODULES, name)
         if text.endswith("sandbox"):
             text = with_hint(text, MODULES, name.partition(".")[0])
-        raise ImportError(f"{text}. Available: {', '.join(sorted(self.realm.modules))}")
+        raise withheld(ImportError(f"{text}. Available: {', '.join(sorted(self.realm.modules))}"))

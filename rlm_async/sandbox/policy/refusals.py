@@ -4,10 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import TypeVar
 
 
 class PolicyError(Exception):
     """A rule of the sandbox refused something. Its text is written for the model."""
+
+
+_Error = TypeVar("_Error", ImportError, AttributeError)
+_MARK = "withheld by the policy"
+
+
+def withheld(error: _Error) -> _Error:
+    """Mark an ordinary error as the policy's own: Python would have given what was asked for.
+
+    It stays an ImportError or AttributeError, because `try: import numpy except ImportError:` is ordinary code.
+    """
+    error.__dict__[_MARK] = True
+    return error
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Whether the policy said no, rather than Python."""
+    return isinstance(error, PolicyError) or _MARK in getattr(error, "__dict__", {})
 
 
 NODES: Mapping[str, str] = MappingProxyType({
