@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed-dev
+TESTED := $(VENV)/.tested
+SOURCES := $(shell git ls-files 'rlm_async/*.py' 'tests/*' pyproject.toml README.md 'docs/*.md' 2>/dev/null | grep -v ' ')
+PYTEST := $(BIN)/python -m pytest -q -n auto --cov --cov-report=
 
 .PHONY: demo test check lint types imports coverage docs clean help
 
@@ -22,7 +25,8 @@ demo: $(STAMP)  ## answer a real question about a million tokens with a small lo
 	$(BIN)/python -m rlm_async demo --yes
 
 test: $(STAMP)  ## run the tests
-	$(BIN)/python -m pytest
+	$(PYTEST)
+	@touch $(TESTED)
 
 check: $(STAMP) lint types imports coverage  ## everything that must be green before a commit lands
 
@@ -36,10 +40,12 @@ types: $(STAMP)
 imports: $(STAMP)
 	$(BIN)/lint-imports --no-cache
 
-coverage: $(STAMP)
-	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -q
-	$(BIN)/coverage combine -q
+# The tests run again only where something has changed since they last passed.
+$(TESTED): $(STAMP) $(SOURCES)
+	$(PYTEST)
+	@touch $(TESTED)
+
+coverage: $(TESTED)
 	$(BIN)/coverage report
 
 clean:  ## remove what was built

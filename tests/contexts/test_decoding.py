@@ -7,12 +7,12 @@ import io
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from passages import CHINESE, GERMAN, RUSSIAN
 
 from rlm_async.contexts import ReadLimits, Unreadable
 from rlm_async.contexts import intake as intakes
 from rlm_async.contexts.decoding import Undecodable, decode
 from rlm_async.contexts.reading import read
+from tests.contexts.passages import CHINESE, GERMAN, RUSSIAN
 
 
 def decoded(data, size=1 << 20):

@@ -7,9 +7,9 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from passages import ENGLISH
 
 from rlm_async.core.formats import HEAD, looks_like
+from tests.contexts.passages import ENGLISH
 
 ROWS = [{"id": n, "name": "x" * 40} for n in range(2000)]
 LONG_PROSE = ENGLISH * 3

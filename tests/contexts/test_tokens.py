@@ -12,9 +12,9 @@ import typing
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from passages import ARABIC, CHINESE, ENGLISH, GERMAN, HINDI, JAPANESE, RUSSIAN
 
 from rlm_async.core.tokens import SLICE, SLICES, estimate_tokens, estimate_tokens_of, tokens_at_most
+from tests.contexts.passages import ARABIC, CHINESE, ENGLISH, GERMAN, HINDI, JAPANESE, RUSSIAN
 
 CHANCE = random.Random(7)
 

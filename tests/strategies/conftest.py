@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from fake_frame import FakeFrame, Reply
 
 from rlm_async.core.context import EMPTY, Context
 from rlm_async.core.query import Query
+from tests.strategies.fake_frame import FakeFrame, Reply
 
 
 @pytest.fixture

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import pytest
-from fake_frame import code
 
 from rlm_async.core.answer import Result
 from rlm_async.core.usage import ModelInfo
 from rlm_async.errors import ContextOverflow
 from rlm_async.strategies.auto import Auto, choose
 from rlm_async.strategies.registry import strategies
+from tests.strategies.fake_frame import code
 
 pytestmark = pytest.mark.anyio
 

@@ -3,12 +3,12 @@ from __future__ import annotations
 import json
 
 import pytest
-from fake_frame import out_of
 
 from rlm_async.core.messages import Completion
 from rlm_async.core.usage import ModelInfo, Price
 from rlm_async.errors import BudgetExceeded, ContextOverflow, Unanswered
 from rlm_async.strategies.direct import Direct
+from tests.strategies.fake_frame import out_of
 
 pytestmark = pytest.mark.anyio
 INTEGER = json.dumps({"type": "integer"})

@@ -7,7 +7,6 @@ import re
 from contextlib import asynccontextmanager
 
 import pytest
-from fake_frame import FakeFrame, code, out_of
 
 from rlm_async.core.context import Context, Document
 from rlm_async.core.query import Query, Reply
@@ -17,6 +16,7 @@ from rlm_async.sandbox import Sandbox
 from rlm_async.strategies.guided import Guided
 from rlm_async.strategies.guided_program import PROGRAM
 from rlm_async.strategies.repl import Repl
+from tests.strategies.fake_frame import FakeFrame, code, out_of
 
 WEAK = {"local": ModelInfo(name="local", window=8_192, weak=True)}
 FILLER = "Nothing of interest is said in this paragraph about the weather, the sea or the hills.\n\n" * 30

@@ -6,12 +6,12 @@ import os
 from pathlib import Path
 
 import pytest
-from fake_frame import code, out_of
 
 from rlm_async.core.usage import Limits, ModelInfo, Price
 from rlm_async.strategies.facts import Facts, budget_line
 from rlm_async.strategies.prompts import first_message, system_prompt
 from rlm_async.strategies.repl import Repl
+from tests.strategies.fake_frame import code, out_of
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 STRONG = ModelInfo(name="openai/gpt-5", window=400_000, max_output=128_000, price=Price(prompt=1.25, completion=10))

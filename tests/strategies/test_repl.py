@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 
 import pytest
-from fake_frame import code, out_of
 
 from rlm_async.core.transcript import CodeError, Output, Submission
 from rlm_async.core.usage import Limits, ModelInfo
@@ -18,6 +17,7 @@ from rlm_async.errors import (
     Unanswered,
 )
 from rlm_async.strategies.repl import Repl
+from tests.strategies.fake_frame import code, out_of
 
 pytestmark = pytest.mark.anyio
 INTEGERS = json.dumps({"type": "array", "items": {"type": "integer"}})

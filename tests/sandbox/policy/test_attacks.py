@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import corpus
 import pytest
+
+from tests.sandbox.policy import corpus
 
 OWN = Path(__file__).with_name("attacks.jsonl")
 
@@ -51,7 +52,7 @@ def test_no_attack_of_the_shared_corpus_gains_anything(shared):
 
 def test_the_verdict_sees_what_it_has_to_see():
     """The judge is tried as well: what an unguarded namespace gives away counts as gain."""
-    import attack_run
+    from tests.sandbox.policy import attack_run
 
     tool = attack_run.HostTool()
     gains = [

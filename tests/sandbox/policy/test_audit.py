@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 
 import pytest
-from conftest import Repl
-from language import FEATURES
 
 from rlm_async.sandbox.policy import Guards, audit, is_hidden
+from tests.sandbox.policy.conftest import Repl
+from tests.sandbox.policy.language import FEATURES
 
 
 def test_nothing_that_the_guards_hand_out_is_a_way_out(repl):

@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
-import attack_run
 import pytest
-from conftest import Repl
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rlm_async.sandbox.policy import Guards, PolicyError, compile_cell
+from tests.sandbox.policy import attack_run
+from tests.sandbox.policy.conftest import Repl
 
 NAMES = st.sampled_from(
     "x y loot f g A e it m llm_query context len str type object getattr print sorted map list int re json "

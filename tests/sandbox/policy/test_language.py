@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from language import FEATURES
+
+from tests.sandbox.policy.language import FEATURES
 
 
 @pytest.mark.parametrize("name", FEATURES)
@@ -66,9 +67,8 @@ def test_what_a_class_inherits_is_what_the_tables_show(repl):
 
 
 def test_a_try_block_settles_before_it_is_left():
-    from conftest import Repl
-
     from rlm_async.sandbox.policy import Settling
+    from tests.sandbox.policy.conftest import Repl
 
     seen = []
     repl = Repl(

@@ -10,9 +10,9 @@ from fractions import Fraction
 from typing import NamedTuple
 
 import pytest
-from runtime_fakes import Repl
 
 from rlm_async.sandbox.answers import plain
+from tests.sandbox.runtime.runtime_fakes import Repl
 
 PROTOCOLS = {
     "answer dict": "answer['content'] = 'yes'\nanswer['ready'] = True",
@@ -132,7 +132,7 @@ VALUES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("value", "expected"), VALUES, ids=[repr(v)[:30] for v, _ in VALUES])
+@pytest.mark.parametrize(("value", "expected"), VALUES, ids=[repr(v).partition(" at 0x")[0][:30] for v, _ in VALUES])
 def test_a_value_becomes_plain_data(value, expected):
     result = plain(value)
     assert result == expected

@@ -1,7 +1,8 @@
 """The less usual names of asyncio, concurrent.futures and threading do what their originals do."""
 
 import pytest
-from runtime_fakes import Repl
+
+from tests.sandbox.runtime.runtime_fakes import Repl
 
 CASES = {
     "a failing task of a group cancels the others": (

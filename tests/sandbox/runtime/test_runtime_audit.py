@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from runtime_fakes import Repl
 
 from rlm_async.sandbox.policy import audit
+from tests.sandbox.runtime.runtime_fakes import Repl
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning"),

@@ -1,11 +1,11 @@
 """What a cell gives back: output, errors, answers; and what it leaves behind."""
 
 import pytest
-from runtime_fakes import FakeLink, Repl, failed, said
 
 from rlm_async.sandbox.faults import CellStopped
 from rlm_async.sandbox.handles import Handle
 from rlm_async.sandbox.interpreter import Interpreter, Settings
+from tests.sandbox.runtime.runtime_fakes import FakeLink, Repl, failed, said
 
 # -- echo and output
 

@@ -4,7 +4,8 @@ import json
 from dataclasses import dataclass
 
 import pytest
-from runtime_fakes import FakeLink, Repl, failed, said
+
+from tests.sandbox.runtime.runtime_fakes import FakeLink, Repl, failed, said
 
 CHUNKS = [f"chunk {i} text" for i in range(10)]
 N = len(CHUNKS)

@@ -1,7 +1,8 @@
 """Static prefetch starts a loop's calls only where it is certain that the loop will make them."""
 
 import pytest
-from runtime_fakes import FakeLink, Repl
+
+from tests.sandbox.runtime.runtime_fakes import FakeLink, Repl
 
 CONTEXT = [f"c{i}" for i in range(6)]
 

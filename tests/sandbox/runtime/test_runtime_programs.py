@@ -2,7 +2,8 @@
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from runtime_fakes import FakeLink, Repl, failed, said
+
+from tests.sandbox.runtime.runtime_fakes import FakeLink, Repl, failed, said
 
 CONTEXT = [f"c{i}" for i in range(5)]
 NAMES = ["a", "b", "d"]

@@ -1,7 +1,8 @@
 """Asynchronous code in cells: tasks, asyncio's and concurrent.futures' names, waiting without a clock."""
 
 import pytest
-from runtime_fakes import FakeLink, Repl
+
+from tests.sandbox.runtime.runtime_fakes import FakeLink, Repl
 
 CONTEXT = [f"c{i}" for i in range(6)]
 

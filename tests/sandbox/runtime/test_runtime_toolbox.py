@@ -3,10 +3,10 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from runtime_fakes import Repl
 
 from rlm_async.sandbox.ranking import Index, Scan
 from rlm_async.sandbox.toolbox import Toolbox
+from tests.sandbox.runtime.runtime_fakes import Repl
 
 TEXT = "First line.\nSecond line has a Needle.\n\nThird paragraph, no needle? Yes.\nLast line"
 DOCS = {"a.txt": "alpha beta\ngamma", "b.txt": "beta beta delta", "c.txt": "epsilon"}

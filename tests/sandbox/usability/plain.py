@@ -16,12 +16,10 @@ import types
 import warnings
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
-import corpus
-
-from rlm_async.sandbox.toolbox import Toolbox
+from rlm_async.sandbox.toolbox import Toolbox  # run as a program: the path comes first
+from tests.sandbox.usability import corpus  # the same
 
 
 class Text(str):

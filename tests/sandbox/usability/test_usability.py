@@ -7,13 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from rlm_async.sandbox.interpreter import Interpreter, Settings
+from tests.sandbox.usability import corpus
+
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
-
-import corpus  # noqa: E402  # it lies beside this file
-
-from rlm_async.sandbox.interpreter import Interpreter, Settings  # noqa: E402
-
 SNIPPETS = corpus.snippets()
 FEWEST = 200
 

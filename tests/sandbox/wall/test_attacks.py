@@ -6,9 +6,9 @@ import json
 import os
 
 import pytest
-from conftest import opened
 
 from rlm_async.sandbox.limits import CellLimits
+from tests.sandbox.wall.conftest import opened
 
 ROOMY = CellLimits(cpu_seconds=4, grace_seconds=0.1)
 """Filling the memory takes a while."""

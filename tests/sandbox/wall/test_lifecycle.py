@@ -8,13 +8,13 @@ import signal
 
 import anyio
 import pytest
-from conftest import QUICK, FakeHost, descendants, opened
 
 from rlm_async.core.context import Context
 from rlm_async.errors import ConfigError, SandboxCrashed, SandboxUnavailable
 from rlm_async.sandbox import jail
 from rlm_async.sandbox.factory import Sandbox
 from rlm_async.sandbox.limits import CellLimits
+from tests.sandbox.wall.conftest import QUICK, FakeHost, descendants, opened
 
 pytestmark = pytest.mark.anyio
 

@@ -7,9 +7,9 @@ import socket
 
 import anyio
 import pytest
-from conftest import FakeHost, descendants, opened
 
 from rlm_async.sandbox.limits import CellLimits
+from tests.sandbox.wall.conftest import FakeHost, descendants, opened
 
 pytestmark = pytest.mark.anyio
 

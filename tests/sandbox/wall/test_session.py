@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import anyio
 import pytest
-from conftest import QUICK, FakeHost, opened
 
 from rlm_async.core.context import Context
 from rlm_async.errors import SandboxCrashed
 from rlm_async.sandbox.limits import CellLimits
+from tests.sandbox.wall.conftest import QUICK, FakeHost, opened
 
 pytestmark = pytest.mark.anyio
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import anyio
 import pytest
-from conftest import FakeHost
 
 from rlm_async.core.context import Context
 from rlm_async.errors import ConfigError, SandboxUnavailable
 from rlm_async.sandbox import Sandbox, inline, transfer
 from rlm_async.sandbox.limits import CellLimits
 from rlm_async.sandbox.trial import cells, exec_file
+from tests.sandbox.wall.conftest import FakeHost
 
 pytestmark = pytest.mark.anyio
 FILE = """x = 1

@@ -7,12 +7,12 @@ import math
 
 import msgspec
 import pytest
-from conftest import opened
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rlm_async.errors import SandboxCrashed
 from rlm_async.sandbox import wire
+from tests.sandbox.wall.conftest import opened
 
 MOST = 1 << 20
 pack = msgspec.msgpack.encode
