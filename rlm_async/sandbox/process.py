@@ -24,7 +24,7 @@ _LINUX = sys.platform.startswith("linux")
 _WHOLE_GROUP = 4
 """PIDFD_SIGNAL_PROCESS_GROUP of pidfd_send_signal(2), since Linux 6.9."""
 _END_SECONDS = 5.0
-_WAKE_SECONDS = 30.0
+_WAKE_SECONDS = 15.0
 
 
 class Mother(Protocol):
