@@ -220,7 +220,7 @@ async def test_a_cell_that_asked_something_is_never_run_again():
             try:
                 await sandbox.run("import os; os.abort()")
             except SandboxCrashed as crash:  # seen on a machine with four times more work than processors
-                assert "check-point of the worker did not wake up" in str(crash)  # noqa: PT017 - the one other way
+                assert "check-point of the worker did not wake up" in str(crash)
                 break
             assert (await sandbox.run("print(a)")).stdout == "yes: once\n"
     assert [query.prompt for query in host.asked] == ["once"]

@@ -21,7 +21,7 @@ print(len(hits), len(replies))
 # context: list
 found = None
 for i, item in enumerate(context):
-    r = llm_query(f"yes or no: {item[:30 + i]}")
+    r = llm_query(f"yes or no: {item[: 30 + i]}")
     if r.startswith("No"):
         found = i
         break
@@ -29,12 +29,13 @@ print("found at", found)
 
 # %% running notes
 notes = ""
-for part in [context[i:i + 800] for i in range(0, len(context), 800)]:
+for part in [context[i : i + 800] for i in range(0, len(context), 800)]:
     notes = llm_query(f"Notes so far: {notes}\nNew text: {part}\nUpdate the notes.")
 print(notes)
 
 # %% extract then verify
 import re
+
 code = re.search(r"code is ([\w-]+)", context).group(1)
 check = llm_query(f"Answer yes or no: does {code} look like a code?")
 if check.lower().startswith("yes"):
@@ -47,6 +48,7 @@ FINAL(final_answer)
 # %% json per document
 # context: dict
 import json
+
 info = {}
 for name, text in context.items():
     if not text:
@@ -56,6 +58,7 @@ print(info)
 
 # %% majority vote
 from collections import Counter
+
 votes = Counter(llm_query(f"yes or no? sample {i} {'x' * i}") for i in range(5))
 winner, n = votes.most_common(1)[0]
 print(winner, n, sum(votes.values()))
@@ -87,7 +90,7 @@ print(answer)
 # %% buffer over turns
 buffers = []
 for i in range(0, 1200, 400):
-    buffers.append(llm_query(f"What is in here? {context[i:i+400]}"))
+    buffers.append(llm_query(f"What is in here? {context[i : i + 400]}"))
 # ---
 print(len(buffers), all(isinstance(b, str) for b in buffers))
 joined = "\n---\n".join(buffers)
@@ -122,9 +125,11 @@ print(r)
 
 # %% merge answers by regex
 import re
+
 outs = llm_query_batched([f"How many in {w}?" for w in ["aa", "bbb", "c"]])
 nums = [int(n) for o in outs for n in re.findall(r"\d+", o)]
 print(nums, sum(nums))
+
 
 # %% recursion over halves
 def solve(text, depth=0):
@@ -132,6 +137,8 @@ def solve(text, depth=0):
         return [llm_query(f"Number: {text}").strip()]
     mid = len(text) // 2
     return solve(text[:mid], depth + 1) + solve(text[mid:], depth + 1)
+
+
 print(solve(context))
 
 # %% check types of answers

@@ -2,8 +2,9 @@
 
 # %% fixed size
 chunk_size = 500
-chunks = [context[i:i + chunk_size] for i in range(0, len(context), chunk_size)]
+chunks = [context[i : i + chunk_size] for i in range(0, len(context), chunk_size)]
 print(len(chunks), [len(c) for c in chunks])
+
 
 # %% with overlap
 def chunk_text(text, size=400, overlap=50):
@@ -17,6 +18,7 @@ def chunk_text(text, size=400, overlap=50):
         start = end - overlap
     return chunks
 
+
 parts = chunk_text(context)
 print(len(parts), parts[0][-50:] == parts[1][:50])
 
@@ -28,6 +30,7 @@ for p in paragraphs:
 
 # %% sections by regex
 import re
+
 sections = re.split(r"=== (.+?) ===\n", context)[1:]
 reports = dict(zip(sections[::2], sections[1::2]))
 for name, body in reports.items():
@@ -45,10 +48,12 @@ for p in context.split("\n\n"):
 packed.append(current)
 print([len(p) for p in packed])
 
+
 # %% batches of lines
 def batched(seq, n):
     for i in range(0, len(seq), n):
-        yield seq[i:i + n]
+        yield seq[i : i + n]
+
 
 lines = context.splitlines()
 for k, batch in enumerate(batched(lines, 12)):
@@ -56,13 +61,14 @@ for k, batch in enumerate(batched(lines, 12)):
 
 # %% sentences
 import re
+
 flat = context.replace("\n", " ")
 sentences = re.split(r"(?<=[.!?])\s+", flat)
 print(len(sentences))
 print(sentences[1])
 
 # %% ask each chunk
-chunks = [context[i:i + 600] for i in range(0, len(context), 600)]
+chunks = [context[i : i + 600] for i in range(0, len(context), 600)]
 answers = []
 for i, chunk in enumerate(chunks):
     answers.append(llm_query(f"Summarize part {i}: {chunk}"))
@@ -71,7 +77,7 @@ for a in answers:
     print(a)
 
 # %% map then reduce
-chunks = [context[i:i + 700] for i in range(0, len(context), 700)]
+chunks = [context[i : i + 700] for i in range(0, len(context), 700)]
 partials = llm_query_batched([f"How many dates are in this text? {c}" for c in chunks])
 numbers = [int(p.strip()) for p in partials]
 print(numbers, sum(numbers))
@@ -81,7 +87,7 @@ print(final)
 # %% list in tens
 # context: list
 n = 4
-groups = [context[i:i+n] for i in range(0, len(context), n)]
+groups = [context[i : i + n] for i in range(0, len(context), n)]
 for g in groups:
     joined = "\n".join(g)
     print(len(g), len(joined))
@@ -89,12 +95,12 @@ for g in groups:
 # %% divide evenly
 # context: list
 k, m = divmod(len(context), 4)
-split = [context[i * k + min(i, m):(i + 1) * k + min(i + 1, m)] for i in range(4)]
+split = [context[i * k + min(i, m) : (i + 1) * k + min(i + 1, m)] for i in range(4)]
 print([len(s) for s in split])
 
 # %% sliding windows
 words = context.split()
-windows = [" ".join(words[i:i + 5]) for i in range(0, len(words) - 4, 40)]
+windows = [" ".join(words[i : i + 5]) for i in range(0, len(words) - 4, 40)]
 for w in windows:
     print(w)
 

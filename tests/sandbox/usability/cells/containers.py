@@ -2,9 +2,12 @@
 
 # %% list methods
 xs = [3, 1, 2]
-xs.append(4); xs.extend([5, 6]); xs.insert(0, 9)
+xs.append(4)
+xs.extend([5, 6])
+xs.insert(0, 9)
 print(xs, xs.pop(), xs.pop(0), xs.index(2), xs.count(1))
-xs.remove(3); xs.reverse()
+xs.remove(3)
+xs.reverse()
 print(xs, sorted(xs), list(reversed(xs)), xs.copy() == xs)
 xs.clear()
 print(xs, not xs)
@@ -61,21 +64,31 @@ print(x, y, z)
 
 # %% augmented assignment everywhere
 n = 5
-n += 1; n -= 2; n *= 3; n //= 2; n **= 2; n %= 7
+n += 1
+n -= 2
+n *= 3
+n //= 2
+n **= 2
+n %= 7
 s = "a"
 s += "b"
 l = [1]
 l += [2]
 d = {"k": 1}
 d["k"] += 10
+
+
 class O:
     v = 1
+
+
 o = O()
 o.v += 4
 print(n, s, l, d, o.v)
 
 # %% deque and ordered dict
 from collections import deque, OrderedDict
+
 q = deque([1, 2, 3], maxlen=3)
 q.append(4)
 q.appendleft(0)
@@ -101,6 +114,7 @@ else:
 
 # %% copy and identity
 import copy
+
 a = [1, [2, 3]]
 b, c = a, copy.deepcopy(a)
 d = a[:]
@@ -123,6 +137,7 @@ print(max(*[1, 5, 3]), dict(**{"a": 1}, b=2))
 # %% bfs on a graph
 graph = {"a": ["b", "c"], "b": ["d"], "c": ["d"], "d": []}
 from collections import deque
+
 seen, queue, order = {"a"}, deque(["a"]), []
 while queue:
     n = queue.popleft()
@@ -136,9 +151,9 @@ print(order)
 # %% sieve and matrix
 n = 30
 sieve = [True] * (n + 1)
-for p in range(2, int(n ** 0.5) + 1):
+for p in range(2, int(n**0.5) + 1):
     if sieve[p]:
-        sieve[p * p::p] = [False] * len(sieve[p * p::p])
+        sieve[p * p :: p] = [False] * len(sieve[p * p :: p])
 print([i for i in range(2, n + 1) if sieve[i]])
 a, b = [[1, 2], [3, 4]], [[0, 1], [1, 0]]
 print([[sum(x * y for x, y in zip(r, c)) for c in zip(*b)] for r in a])
@@ -151,11 +166,23 @@ for _ in range(2):
 print(_private, second)
 
 # %% type checks and conversions
-print(int("3"), float("2.5"), str(4), bool(""), list("ab"), tuple([1]), set([1, 1]), dict(a=1), isinstance(True, int), type(3.0) == float)
+print(
+    int("3"),
+    float("2.5"),
+    str(4),
+    bool(""),
+    list("ab"),
+    tuple([1]),
+    set([1, 1]),
+    dict(a=1),
+    isinstance(True, int),
+    type(3.0) == float,
+)
 print(callable(len), [type(v).__name__ for v in (1, "a", None, [], {}, (), {1}, 1.0, b"")])
 
 # %% string builder with io
 import io
+
 buf = io.StringIO()
 for i in range(3):
     buf.write(f"line {i}\n")
@@ -165,20 +192,31 @@ print(len(buf.getvalue()))
 
 # %% typing imports
 from typing import Any, Dict, List, Optional, Tuple, Union, Callable
+
+
 def f(x: Optional[int] = None, ys: List[Dict[str, Any]] = []) -> Union[int, str]:
     return x if x is not None else "none"
+
+
 pair: Tuple[int, str] = (1, "a")
 print(f(), f(3), pair)
 
 # %% range and enumerate tricks
-print(list(range(10, 0, -3)), len(range(0, 100, 7)), 5 in range(10), list(enumerate("ab", 1)), range(5)[-1], sum(range(101)))
+print(
+    list(range(10, 0, -3)),
+    len(range(0, 100, 7)),
+    5 in range(10),
+    list(enumerate("ab", 1)),
+    range(5)[-1],
+    sum(range(101)),
+)
 
 # %% last expression echoes
 data = {"rows": [1, 2, 3], "name": "x"}
 data
 
 # %% string echo
-"a" * 3 + "\n" + 'it\'s'
+"a" * 3 + "\n" + "it's"
 
 # %% nothing echoes for none
 print("only this")

@@ -3,6 +3,7 @@
 # %% counter of levels
 from collections import Counter
 import re
+
 levels = Counter(re.findall(r"\] (\w+)", context))
 print(levels)
 print(levels["ERROR"], levels["absent"])
@@ -11,6 +12,7 @@ for level, n in levels.most_common():
 
 # %% counter arithmetic
 from collections import Counter
+
 a, b = Counter("aabbc"), Counter("abd")
 print(a + b, a - b, a & b, a | b)
 a.update("zz")
@@ -18,8 +20,9 @@ print(a.total(), sorted(a.elements()))
 
 # %% defaultdict of list
 from collections import defaultdict
+
 # the trailing table, grouped by city
-rows = [l.split(",") for l in context[context.index("1,Ann"):].strip().splitlines()]
+rows = [l.split(",") for l in context[context.index("1,Ann") :].strip().splitlines()]
 by_city = defaultdict(list)
 for _id, name, score, city in rows:
     by_city[city].append(name)
@@ -28,6 +31,7 @@ print({k: len(v) for k, v in by_city.items()})
 
 # %% defaultdict of int
 from collections import defaultdict
+
 counts = defaultdict(int)
 for ch in "mississippi":
     counts[ch] += 1
@@ -50,6 +54,7 @@ print(index["Date"], index["Status"])
 
 # %% groupby
 from itertools import groupby
+
 data = sorted(["apple", "avocado", "banana", "blueberry", "cherry"], key=lambda w: w[0])
 for letter, words in groupby(data, key=lambda w: w[0]):
     print(letter, list(words))
@@ -62,6 +67,7 @@ print(rows)
 
 # %% itemgetter
 from operator import itemgetter
+
 people = [{"n": "x", "a": 3}, {"n": "y", "a": 1}]
 print(sorted(people, key=itemgetter("a")))
 print(list(map(itemgetter("n"), people)))
@@ -76,7 +82,9 @@ print(sorted(left.keys() - right.keys()), sorted(left.keys() | right.keys()))
 a = {"x", "y", "z"}
 b = set("xyq")
 print(sorted(a & b), sorted(a | b), sorted(a - b), sorted(a ^ b), {"x"} <= a)
-a.add("w"); a.discard("x"); a |= {"v"}
+a.add("w")
+a.discard("x")
+a |= {"v"}
 print(sorted(a))
 
 # %% min max sum any all
@@ -94,11 +102,13 @@ print(unique, list(dict.fromkeys("abracadabra")))
 
 # %% statistics
 import statistics
+
 scores = [90, 72, 85, 64, 90]
 print(statistics.mean(scores), statistics.median(scores), statistics.mode(scores), round(statistics.stdev(scores), 3))
 
 # %% heapq and bisect
 import heapq, bisect
+
 print(heapq.nlargest(2, [5, 1, 8, 3]), heapq.nsmallest(2, [5, 1, 8, 3], key=lambda v: v))
 h = []
 for v in [5, 1, 8]:
@@ -107,6 +117,7 @@ print(heapq.heappop(h), bisect.bisect_left([1, 3, 5], 3))
 
 # %% pivot
 from collections import defaultdict
+
 sales = [("n", "q1", 5), ("n", "q2", 7), ("s", "q1", 3), ("n", "q1", 1)]
 table = defaultdict(lambda: defaultdict(int))
 for region, quarter, n in sales:
@@ -121,6 +132,7 @@ print(list(zip("ab", range(9))), dict(zip(["k1", "k2"], [1, 2])))
 # %% count labels in list
 # context: list
 from collections import Counter
+
 labels = Counter(item.split("Label:")[1].strip() for item in context)
 print(labels.most_common())
 print(f"location={labels['location']} number={labels['number']}")
@@ -131,4 +143,5 @@ for n, word in enumerate(["a", "b"], start=1):
 
 # %% running total
 from itertools import accumulate
+
 print(list(accumulate([1, 2, 3, 4])), list(accumulate([3, 1, 4], max)))

@@ -34,16 +34,25 @@ print("|".join(["a"]), "".join(reversed("abc")), "a,b,,c".split(","))
 
 # %% methods
 s = "  Hello, World  "
-print(s.strip().lower(), s.upper().count("L"), s.replace("l", "L"), s.find("World"), s.strip().startswith("Hell"), s.rstrip().endswith("d"))
+print(
+    s.strip().lower(),
+    s.upper().count("L"),
+    s.replace("l", "L"),
+    s.find("World"),
+    s.strip().startswith("Hell"),
+    s.rstrip().endswith("d"),
+)
 print("abc".zfill(6), "abc".center(9, "*"), "title case here".title(), "SwAp".swapcase(), "a\tb".expandtabs(4))
-print("abc123".isalnum(), "12".isdigit(), "Ab".isupper(), " ".isspace(), "x".isalpha(), "prefix-x".removeprefix("prefix-"))
+print(
+    "abc123".isalnum(), "12".isdigit(), "Ab".isupper(), " ".isspace(), "x".isalpha(), "prefix-x".removeprefix("prefix-")
+)
 
 # %% multi-line prompt
 name, facts = "Report", ["a", "b"]
 prompt = f"""You are given a {name}.
 
 Facts:
-{chr(10).join('- ' + f for f in facts)}
+{chr(10).join("- " + f for f in facts)}
 
 Answer with one word."""
 print(prompt)
@@ -52,7 +61,7 @@ print(llm_query(prompt))
 # %% quotes inside f-strings
 d = {"key": "value", "n": {"m": 1}}
 print(f"{d['key']} and {d['n']['m']} and {'yes' if d else 'no'}")
-print(f'{d["key"]!r}')
+print(f"{d['key']!r}")
 
 # %% braces
 print(f"{{literal}} {1}", "{{}} {}".format(2))
@@ -64,12 +73,14 @@ print(repr("it's"), str(None), repr([1, "a", None, 2.0]), str({"a": (1,)}), asci
 s = "Gómez café naïve Tromsø €"
 print(len(s), len(s.encode("utf-8")), s.casefold(), [hex(ord(c)) for c in s if ord(c) > 255])
 import unicodedata
+
 print("".join(c for c in unicodedata.normalize("NFD", "Gómez") if unicodedata.category(c) != "Mn"))
 
 # %% translate
 table = str.maketrans("abc", "xyz", "!")
 print("aabbcc!".translate(table))
 import string
+
 print("He said: 'hi!'".translate(str.maketrans("", "", string.punctuation)))
 print(string.ascii_lowercase[:5], string.digits)
 
@@ -77,6 +88,7 @@ print(string.ascii_lowercase[:5], string.digits)
 b = "héllo".encode()
 print(b, b.decode("utf-8"), bytes([72, 105]).decode(), b"ab".hex())
 import base64
+
 print(base64.b64encode(b"hello").decode(), base64.b64decode("aGVsbG8=").decode())
 
 # %% slices
@@ -100,19 +112,24 @@ for r in rows:
 
 # %% string comparison and similarity
 import difflib
+
 print(difflib.get_close_matches("appel", ["ape", "apple", "peach"]))
 print(round(difflib.SequenceMatcher(None, "abcd", "bcde").ratio(), 2))
 print("a" < "b" < "c", "Z" < "a", sorted(["b", "A", "c"], key=str.lower))
 
 # %% string template and html
 from string import Template
+
 print(Template("$who likes $what").substitute(who="tim", what="kung pao"))
 import html
+
 print(html.escape("<a & b>"), html.unescape("&lt;b&gt; &amp; &eacute;"))
 
 # %% hashes
 import hashlib
+
 print(hashlib.md5(b"x").hexdigest(), hashlib.sha256("é".encode()).hexdigest()[:16])
+
 
 # %% roman numerals by divmod
 def roman(n):
@@ -121,4 +138,6 @@ def roman(n):
         q, n = divmod(n, v)
         out += s * q
     return out
+
+
 print([roman(i) for i in (1, 4, 9, 14, 28)])

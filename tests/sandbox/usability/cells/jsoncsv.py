@@ -3,6 +3,7 @@
 # %% json in the context
 # context: dict
 import json
+
 data = json.loads(context["data.json"])
 total = sum(item["qty"] * item["price"] for item in data["items"])
 print(total, data["currency"])
@@ -10,18 +11,21 @@ print(json.dumps(data, indent=2))
 
 # %% dumps variants
 import json
+
 print(json.dumps({"b": 1, "a": [1, 2.5, None, True], "é": "ü"}))
 print(json.dumps({"b": 1, "a": 2}, sort_keys=True, ensure_ascii=False, separators=(",", ":")))
 
 # %% parse a model's json
 import json
+
 reply = llm_query("Return JSON with label and length for this text")
 obj = json.loads(reply)
 print(obj["label"], obj["length"])
 
 # %% strip code fences
 import json
-raw = "```json\n{\"answer\": 42, \"why\": [\"a\", \"b\"]}\n```"
+
+raw = '```json\n{"answer": 42, "why": ["a", "b"]}\n```'
 clean = raw.strip()
 if clean.startswith("```"):
     clean = clean.split("\n", 1)[1].rsplit("```", 1)[0]
@@ -30,12 +34,14 @@ print(parsed)
 
 # %% json in prose
 import json, re
+
 text = 'Sure! Here it is: {"x": 1, "y": {"z": [1, 2]}} Hope this helps.'
 m = re.search(r"\{.*\}", text, re.DOTALL)
 print(json.loads(m.group(0))["y"]["z"])
 
 # %% bad json
 import json
+
 try:
     json.loads("{'a': 1}")
 except json.JSONDecodeError as e:
@@ -45,6 +51,7 @@ except ValueError as e:
 
 # %% json lines
 import json
+
 jsonl = '{"id": 1, "t": "a"}\n{"id": 2, "t": "b"}\n\nnot json\n'
 rows, bad = [], 0
 for line in jsonl.splitlines():
@@ -59,7 +66,8 @@ print(rows, bad)
 
 # %% csv reader
 import csv, io
-table = context[context.index("id,name"):]
+
+table = context[context.index("id,name") :]
 reader = csv.reader(io.StringIO(table))
 header = next(reader)
 rows = [row for row in reader if row]
@@ -67,7 +75,8 @@ print(header, len(rows), rows[-1])
 
 # %% csv dict reader
 import csv, io
-table = context[context.index("id,name"):]
+
+table = context[context.index("id,name") :]
 rows = list(csv.DictReader(io.StringIO(table)))
 best = max(rows, key=lambda r: int(r["score"]))
 print(best["name"], best["city"])
@@ -75,6 +84,7 @@ print(rows[0])
 
 # %% csv writer
 import csv, io
+
 buf = io.StringIO()
 w = csv.writer(buf)
 w.writerow(["a", "b"])
@@ -82,7 +92,7 @@ w.writerows([[1, "x,y"], [2, 'quote "q"']])
 print(buf.getvalue())
 
 # %% csv without the module
-table = context[context.index("id,name"):].strip().split("\n")
+table = context[context.index("id,name") :].strip().split("\n")
 header = table[0].split(",")
 records = [dict(zip(header, line.split(","))) for line in table[1:]]
 print(records[2]["name"], len(records))
@@ -91,6 +101,7 @@ print(f"average {avg:.2f}")
 
 # %% dict writer
 import csv, io
+
 out = io.StringIO()
 writer = csv.DictWriter(out, fieldnames=["name", "n"])
 writer.writeheader()
@@ -101,11 +112,13 @@ print(out.getvalue().splitlines())
 # %% default for unknown types
 import json
 from datetime import date
+
 print(json.dumps({"d": date(2024, 1, 2), "s": {1}}, default=str))
 
 # %% nested access with get
 # context: dict
 import json
+
 data = json.loads(context["data.json"])
 for item in data.get("items", []):
     print(item.get("sku"), item.get("colour", "n/a"), item.get("qty", 0) * 2)
@@ -118,15 +131,19 @@ print(head, cols, [sum(map(int, c)) for c in cols])
 
 # %% round trip
 import json
+
 state = {"seen": [1, 2], "best": {"name": "a", "score": 0.5}}
 assert json.loads(json.dumps(state)) == state
 print("ok")
 
 # %% textwrap and pprint
 import textwrap
+
 print(textwrap.fill("The quick brown fox jumps over the lazy dog and runs away.", width=20))
 print(textwrap.shorten("hello wonderful world", 14, placeholder="..."))
-print(textwrap.dedent("""
+print(
+    textwrap.dedent("""
     a
       b
-""").strip())
+""").strip()
+)

@@ -48,7 +48,7 @@ else:
 
 # %% middle slice
 mid = len(context) // 2
-print(context[mid - 100:mid + 100])
+print(context[mid - 100 : mid + 100])
 
 # %% separators
 for sep in ["\n\n", "\n", "===", "---", "\t", "|"]:
@@ -61,6 +61,7 @@ len(heads)
 
 # %% character statistics
 from collections import Counter
+
 counts = Counter(context)
 print(counts.most_common(5))
 print("non-ascii:", sorted({c for c in context if ord(c) > 127}))
@@ -73,7 +74,7 @@ print(max(words, key=len))
 # %% find a keyword with surroundings
 idx = context.find("secret")
 print(idx)
-print(context[max(0, idx - 50):idx + 80])
+print(context[max(0, idx - 50) : idx + 80])
 
 # %% every occurrence by find
 start, found = 0, []
@@ -97,6 +98,7 @@ for hit in search("secret code", 2):
 
 # %% try json first
 import json
+
 try:
     data = json.loads(context)
     print("JSON with keys", list(data))
