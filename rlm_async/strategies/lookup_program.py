@@ -20,6 +20,12 @@ The gateway listens on 8443 unless PORT is set. Replies are cached.
 Question: How large is the cache of the gateway?
 {"found": false, "quote": "", "answer": ""}
 
+Passage of store.py:
+def fetch(key, retries=3):
+    # Raises Missing where there is no such key.
+Question: How many times does fetch try by default?
+{"found": true, "quote": "retries=3", "answer": "3"}
+
 Passage of """
 
 
@@ -137,20 +143,34 @@ def spot(words, text):
     return re.search(before + loose + after, text, re.IGNORECASE)
 
 
+def line_with(said, text):
+    """Shared words, begin and end of the line that has an answer and most words of the question; or None."""
+    best = None
+    for match in re.finditer(r"(?<!\w)" + re.escape(said) + r"(?!\w)", text, re.IGNORECASE):
+        begin = text.rfind("\n", 0, match.start()) + 1
+        end = text.find("\n", match.end())
+        end = len(text) if end < 0 else end
+        low = text[begin:end].lower()
+        shared = sum(1 for word in LOWER if near_to(word, low))
+        if best is None or shared > best[0]:
+            best = (shared, begin, end)
+    return best
+
+
 def place(doc, start, text, reply):
     """Where a finding stands: the line, and the words as they are in the text; None where they are not there."""
-    quote, said = spot(reply["quote"], text), spot(norm(reply["answer"]), text)
-    if not quote:
+    said = norm(reply["answer"])
+    quote, line = spot(reply["quote"], text), line_with(said, text) if said else None
+    if quote and spot(said, quote.group(0)):
+        begin, end, found = quote.start(), quote.end(), 1.0
+    elif line and (quote or line[0]):
+        begin, end, found = line[1], line[2], 0.2 if quote else 0.1
+    elif quote:
+        begin, end, found = quote.start(), quote.end(), -0.4
+    else:
         return None
-    begin, end = quote.start(), quote.end()
-    whole = said and spot(norm(reply["answer"]), quote.group(0))
-    if said and not whole:
-        begin = text.rfind("\n", 0, said.start()) + 1
-        end = text.find("\n", said.end())
-        end = len(text) if end < 0 else end
-    line = DOCS[doc].count("\n", 0, start + begin) + 1
-    found = 1.0 if whole else 0.2 if said else -0.4
-    return {"doc": doc, "line": line, "quote": text[begin:end].strip()[:300], "found": found}
+    number = DOCS[doc].count("\n", 0, start + begin) + 1
+    return {"doc": doc, "line": number, "quote": text[begin:end].strip()[:300], "found": found}
 
 
 NUMBER = r"(?i)\b(?:port|number|size|length|width|height|depth|limit|maximum|minimum|max|min|year|version|timeout|" \
@@ -190,8 +210,13 @@ def worth(reply, text, at, rank):
     score = score + 0.4 * sum(1 for word in LOWER if word in low) / len(LOWER) + NAMED * (named(at["doc"]) - 0.5)
     parts = re.findall(r"[^\W_]+", said) or [said]
     echo = sum(1 for part in parts if part in LOWER or part in STOP) / len(parts)
+    proper = [word.lower() for word in re.findall(r"(?<=\s)[A-Z][\w.]*", QUESTION)]
+    score = score - (0.8 if any(not near_to(word, low + " " + at["doc"].lower()) for word in proper) else 0.0)
     score = score - 0.6 * min(len(said) / 120, 1) - (0.8 if said == quote else 0.0)
     return max(score * (0.4 if echo == 1 else 1 - 0.3 * echo), 0.01)
+
+
+LEAST = 1.6
 
 
 class Lookup:
@@ -242,7 +267,7 @@ class Lookup:
 
     def reduce(self):
         totals = self.totals()
-        if totals:
+        if totals and totals[0][0] >= LEAST:
             votes = sorted(self.votes[totals[0][1]], key=lambda vote: -vote[0])
             self.state["answer"], self.state["at"] = votes[0][1], votes[0][2]
             self.state["votes"] = len(votes)
