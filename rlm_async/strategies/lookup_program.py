@@ -8,25 +8,25 @@ model: short definitions before long passages, quotes that have to be in the tex
 from __future__ import annotations
 
 LOOKUP = r'''
-EXTRACT = """Copy from a passage the words that answer a question. A passage that does not answer it gets found = false.
+TASK = "Copy from a passage the words that answer a question. A passage that does not answer it gets found = false.\n\n"
 
-Passage of net/gateway.md:
+ANSWERED = """Passage of net/gateway.md:
 The gateway listens on 8443 unless PORT is set. Replies are cached.
 Question: Which port does the gateway use by default?
 {"found": true, "quote": "The gateway listens on 8443", "answer": "8443"}
 
-Passage of net/gateway.md:
+"""
+
+UNANSWERED = """Passage of net/gateway.md:
 The gateway listens on 8443 unless PORT is set. Replies are cached.
 Question: How large is the cache of the gateway?
 {"found": false, "quote": "", "answer": ""}
 
-Passage of store.py:
-def fetch(key, retries=3):
-    # Raises Missing where there is no such key.
-Question: How many times does fetch try by default?
-{"found": true, "quote": "retries=3", "answer": "3"}
+"""
 
-Passage of """
+# A model repeats its last example when in doubt: the smallest ones find nothing after STRICT, too much after EAGER.
+STRICT = TASK + ANSWERED + UNANSWERED
+EAGER = TASK + UNANSWERED + ANSWERED
 
 
 FINDING = shaped(found={"type": "boolean"}, quote=texts(200), answer=texts(160))
@@ -211,17 +211,18 @@ def worth(reply, text, at, rank):
     parts = re.findall(r"[^\W_]+", said) or [said]
     echo = sum(1 for part in parts if part in LOWER or part in STOP) / len(parts)
     proper = [word.lower() for word in re.findall(r"(?<=\s)[A-Z][\w.]*", QUESTION)]
-    score = score - (0.8 if any(not near_to(word, low + " " + at["doc"].lower()) for word in proper) else 0.0)
+    score = score - (1.2 if any(not near_to(word, low + " " + at["doc"].lower()) for word in proper) else 0.0)
     score = score - 0.6 * min(len(said) / 120, 1) - (0.8 if said == quote else 0.0)
     return max(score * (0.4 if echo == 1 else 1 - 0.3 * echo), 0.01)
 
 
-LEAST = 1.6
+LEAST = 1.3
 
 
 class Lookup:
     def __init__(self):
         self.waves = candidates()
+        self.eager = False
         self.state = {"shape": "lookup", "read": 0, "failed": [], "passages": [], "answer": None}
         self.state["searched"] = READABLE if WHERE else SIZE
         self.state["size"] = SIZE
@@ -231,12 +232,20 @@ class Lookup:
         if not self.waves:
             return True
         wave = self.waves.pop(0)
-        prompts = [EXTRACT + doc + ":\n" + text.strip() + "\nQuestion: " + QUESTION for doc, start, text in wave]
-        replies = llm_query_batched(prompts, schema=FINDING)
-        for (doc, start, text), reply in zip(wave, replies):
-            self.take(doc, start, text, reply)
-        self.reduce()
+        examples = EAGER if self.eager else STRICT
+        prompts = [f"{examples}Passage of {doc}:\n{text.strip()}\nQuestion: {QUESTION}" for doc, start, text in wave]
+        replies = list(llm_query_batched(prompts, schema=FINDING))
+        if not self.eager and self.state["read"] == 0 and not any(self.finds(reply) for reply in replies):
+            self.eager = True
+            self.waves.insert(0, wave)
+        else:
+            for (doc, start, text), reply in zip(wave, replies):
+                self.take(doc, start, text, reply)
+            self.reduce()
         return not self.waves or self.settled()
+
+    def finds(self, reply):
+        return isinstance(reply, str) or reply["found"]
 
     def take(self, doc, start, text, reply):
         rank = self.state["read"]
