@@ -123,6 +123,21 @@ def test_the_address_is_for_the_user_alone_and_the_key_is_not_shown(tmp_path):
     assert "very-secret" not in repr(serving())
 
 
+def test_a_server_stays_until_its_own_address_is_gone(tmp_path):
+    desk = Desk(tmp_path, "k")
+    desk.write(serving())
+    assert not desk.dismissed(serving())
+    assert desk.dismissed(serving(api_key="another"))
+    desk.state.unlink()
+    assert desk.dismissed(serving())
+
+
+def test_an_address_that_cannot_be_read_just_now_is_still_its_own(tmp_path):
+    desk = Desk(tmp_path, "k")
+    desk.state.mkdir()  # reading it fails as it does where all file descriptors are taken
+    assert not desk.dismissed(serving())
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"address": 1}', "\x00"])
 def test_a_damaged_address_is_no_address(tmp_path, text):
     desk = Desk(tmp_path, "k")
@@ -213,6 +228,7 @@ def test_an_idle_server_ends_by_itself(real, record):
     wanted = settings("135m", RLM_ASYNC_LOCAL_IDLE="0.3")
     found = supervisor.ensure(wanted, record)
     _await_end(found.pid, quiet=True)
+    assert "nobody asked for 0.3 s" in Desk(supervisor.folder, wanted.key).log.read_text()
     assert supervisor.find(wanted) is None
     assert not Desk(supervisor.folder, wanted.key).state.exists()
 

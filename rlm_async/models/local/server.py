@@ -15,6 +15,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from types import FrameType
 
 import xllamacpp
 
@@ -89,18 +90,33 @@ def serve(settings: Settings, desk: Desk) -> int:
     )
     desk.write(serving)
     idleness = Idleness(settings.idle, time.monotonic())
-    while desk.read() == serving:
+    while not desk.dismissed(serving):
         if idleness.over(server.handle_metrics(), time.monotonic()):
             desk.state.unlink(missing_ok=True)
-            break
+            _log(f"nobody asked for {settings.idle:g} s: it ends")
+            return 0
         time.sleep(LOOK_SECONDS)
+    _log("told to stop: it ends")
     return 0
+
+
+def _log(line: str) -> None:
+    """A line for whoever wonders where the server went; stderr is its log file."""
+    sys.stderr.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n")
+    sys.stderr.flush()
+
+
+def _killed(number: int, _frame: FrameType | None) -> None:
+    """Say who ended it, and end: whatever the engine is doing cannot be waited for."""
+    _log(f"signal {number}: it ends")
+    os._exit(128 + number)
 
 
 def main() -> None:
     """Read the settings and serve."""
     for name in (signal.SIGINT, signal.SIGHUP):
         signal.signal(name, signal.SIG_IGN)  # the terminal's; other runs may be asking
+    signal.signal(signal.SIGTERM, _killed)
     call = json.load(sys.stdin)
     status = serve(Settings(**call["settings"]), Desk(Path(call["folder"]), call["key"]))
     os._exit(status)  # without the engine's destructors: they wait for open connections

@@ -112,6 +112,16 @@ class Desk:
         except (OSError, ValueError, TypeError):
             return None
 
+    def dismissed(self, serving: Serving) -> bool:
+        """Whether the address of `serving` was taken away. A file that cannot be read just now was not."""
+        try:
+            text = self.state.read_text("utf-8")
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False
+        return serving.api_key not in text
+
     def write(self, serving: Serving) -> None:
         """Publish a server, in one step."""
         draft = self.state.with_suffix(f".{os.getpid()}.tmp")
