@@ -1,8 +1,9 @@
 """The part of the guided program that looks a fact up: passages, extractions, checks, votes.
 
-On questions of our own over the standard library (4.7 million characters) a model of 1.5 billion parameters
-reads about 1,500 tokens a question, in at most seven extractions. Most of what makes it right is not the
-model: short definitions before long passages, quotes that have to be in the text, and votes.
+Tried on 17 questions of our own over the standard library's 168 top modules (4.7 million characters), wording
+and weights tuned on the same 17, so an upper estimate: Qwen2.5-Coder 1.5B answers 13, 0.5B 9 of the first 14;
+all that it calls certain are right (12; 4). A question takes 3 to 10 extractions, 1,000 to 4,000 tokens. Most
+of what makes it right is not the model: short definitions before long passages, quotes looked up, votes.
 """
 
 from __future__ import annotations
