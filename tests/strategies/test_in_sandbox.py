@@ -110,6 +110,20 @@ async def test_little_is_read_of_a_large_input(opened):
     assert sum(map(len, reader.prompts)) < 7 * 2_200
 
 
+async def test_a_model_that_finds_nothing_is_shown_its_examples_in_another_order(opened):
+    def timid(query):
+        example = query.prompt.rsplit("Passage of ", 2)[1]
+        if '"found": false' in example:
+            return {"found": False, "quote": "", "answer": ""}
+        found = "port=8421" in query.prompt
+        return {"found": found, "quote": "the port is 8421" if found else "", "answer": "8421" if found else ""}
+
+    question = "What is the default port of listen in the server?"
+    async with opened(Reader(reply=timid), prompt=question, context=DOCUMENTS) as frame:
+        text = (await Guided().answer(frame)).text
+    assert 'Source: server.py, line 61: "def listen(host, port=8421, backlog=12):"' in text
+
+
 async def test_of_an_input_too_large_to_search_a_part_is_and_the_answer_says_so(opened, monkeypatch):
     small = PROGRAM.replace("READABLE = 100000000", "READABLE = 20000")
     assert small != PROGRAM
