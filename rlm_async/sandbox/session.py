@@ -231,16 +231,16 @@ class Session:
 
     async def _catch_up(self, done: int) -> str:
         behind = self._log[done:]
-        if not behind:
-            return ""
+        lost = ""
         if not all(replayable for _, replayable in behind):
+            lost = f"Variables are as they were before the last {len(behind) + 1} cells."
             del self._log[done:]
-            return f"Variables are as they were before the last {len(behind) + 1} cells."
+            behind = []
         with anyio.move_on_after(_OPEN_SECONDS):
             self._connection.queue(wire.Replay(cells=[code for code, _ in behind]))
             await self._connection.flush()
             if isinstance(await self._next(), Ready):
-                return ""
+                return lost
         raise SandboxCrashed("the check-point could not be brought up to date")
 
     def _note(self, code: str, result: Result, *, replayable: bool) -> None:

@@ -154,13 +154,18 @@ class Worker:
         return False
 
     def _save(self) -> None:
-        """Make a check-point. A copy that is woken comes out of the same call, as the worker."""
+        """Make a check-point. A copy that is woken comes out of the same call, as the worker.
+
+        It makes no check-point of its own before the host has cleared away what the dead worker left behind,
+        and has sent a `Replay`: a process that is forked while its group is being halted may stay halted.
+        """
         before = self._kept, self._since
         self._kept, self._since = self._cells, 0.0
-        while (descriptor := self._keeper.save(self._line.fd)) is not None:
+        descriptor = self._keeper.save(self._line.fd)
+        if descriptor is not None:
             self._line.attach(descriptor)
             self._line.send(wire.Awake(cells=self._cells))
-        if not self._keeper.fresh:
+        elif not self._keeper.fresh:
             self._kept, self._since = before
 
     def _replay(self, cells: list[str]) -> None:

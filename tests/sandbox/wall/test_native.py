@@ -117,7 +117,9 @@ async def test_bombs_end_with_their_session_and_leave_the_variables(attack):
         before = descendants()
         assert (await sandbox.run(BOMBS[attack])).outcome == "killed"
         assert (await sandbox.run("print(x)")).stdout == "1\n"
-        assert len(descendants() - before) <= 3
+        with anyio.fail_after(10):  # the last of the dead may wait to be buried
+            while len(descendants() - before) > 3:
+                await anyio.sleep(0.02)
 
 
 async def test_the_number_of_processes_is_bounded_by_the_kernel():

@@ -217,11 +217,7 @@ async def test_a_cell_that_asked_something_is_never_run_again():
     async with opened(host=host) as sandbox:
         await sandbox.run("a = llm_query('once')")
         for _ in range(3):
-            try:
-                await sandbox.run("import os; os.abort()")
-            except SandboxCrashed as crash:  # seen on a machine with four times more work than processors
-                assert "check-point of the worker did not wake up" in str(crash)
-                break
+            await sandbox.run("import os; os.abort()")
             assert (await sandbox.run("print(a)")).stdout == "yes: once\n"
     assert [query.prompt for query in host.asked] == ["once"]
 
