@@ -132,7 +132,9 @@ VALUES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("value", "expected"), VALUES, ids=[f"{type(v).__name__} {n}" for n, (v, _) in enumerate(VALUES)])
+@pytest.mark.parametrize(
+    ("value", "expected"), VALUES, ids=[f"{type(v).__name__} {n}" for n, (v, _) in enumerate(VALUES)]
+)
 def test_a_value_becomes_plain_data(value, expected):
     result = plain(value)
     assert result == expected
