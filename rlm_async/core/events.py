@@ -115,6 +115,22 @@ class CellEnded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Folded:
+    """A node's own history was made shorter, so that it fits its share of the window.
+
+    `turns` is how many of its older turns are shown folded now; `before` and `after` are what the next prompt
+    measures, in tokens.
+    """
+
+    at: float
+    node: int
+    policy: str
+    turns: int
+    before: int
+    after: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LimitHit:
     """A limit said no to a node; `resource` is a name of `Limits`, `scope` whose limit it was."""
 
@@ -158,6 +174,7 @@ Event = (
     | ModelReplied
     | CellStarted
     | CellEnded
+    | Folded
     | LimitHit
     | NodeAnswered
     | RunEnded
