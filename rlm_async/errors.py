@@ -27,6 +27,7 @@ hold a key, a header or another library's traceback.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 
@@ -70,10 +71,20 @@ class CycleRefused(Refused):
     """The query would wait for its own ancestor."""
 
 
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """A failed attempt that was made again: the error's class, when (seconds of the call), and the pause after it."""
+
+    error: str
+    at: float
+    pause: float
+
+
 class ModelError(RLMError):
-    """A model call failed."""
+    """A model call failed; `retries` are the attempts before the one that this error ended."""
 
     retryable: ClassVar[bool] = False
+    retries: tuple[Retried, ...] = ()
 
 
 class ModelUnavailable(ModelError):

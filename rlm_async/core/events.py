@@ -12,6 +12,7 @@ from rlm_async.core.graph import State
 from rlm_async.core.query import Query, Status
 from rlm_async.core.transcript import Output
 from rlm_async.core.usage import Limits, Usage
+from rlm_async.errors import Retried
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +93,8 @@ class ModelReplied:
     attempts: int = 1
     cached: bool = False
     error: str = ""
+    retries: tuple[Retried, ...] = ()
+    """The attempts that failed and were made again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +131,15 @@ class Folded:
     turns: int
     before: int
     after: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryRefused:
+    """A sub-query was refused before it became a node; `error` names the rule."""
+
+    at: float
+    node: int
+    error: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +187,7 @@ Event = (
     | CellStarted
     | CellEnded
     | Folded
+    | QueryRefused
     | LimitHit
     | NodeAnswered
     | RunEnded

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from rlm_async.core.usage import NOTHING, Usage
+from rlm_async.errors import Retried
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,5 +58,7 @@ class Completion:
     waited: float = 0.0
     seconds: float = 0.0
     attempts: int = 1
+    retries: tuple[Retried, ...] = ()
+    """The attempts that failed before this one."""
     cached: bool = False
     """Answered from our own cache: nothing was asked."""

@@ -20,7 +20,7 @@ from rlm_async.core.usage import Limits, ModelInfo, Usage
 from rlm_async.engine.descent import child_query
 from rlm_async.engine.scheduler import Outcome
 from rlm_async.engine.world import World
-from rlm_async.errors import BudgetExceeded, RLMError
+from rlm_async.errors import BudgetExceeded, ModelError, RLMError
 from rlm_async.ports import Sandbox
 
 ARGUMENT_ERRORS = (LookupError, TypeError, ValueError)
@@ -161,14 +161,15 @@ class ActiveFrame:
         )
         scope = self._scope.child("a call")
         completion = Completion(text="")
-        error = "cancelled"
+        error, retries = "cancelled", completion.retries
         try:
             completion = await self._world.equipment.model(request, scope)
         except RLMError as failure:
             error = f"{type(failure).__name__}: {failure}"
+            retries = failure.retries if isinstance(failure, ModelError) else ()
             raise
         else:
-            error = ""
+            error, retries = "", completion.retries
             return completion
         finally:
             self.own += scope.usage
@@ -185,6 +186,7 @@ class ActiveFrame:
                     attempts=completion.attempts,
                     cached=completion.cached,
                     error=error,
+                    retries=retries,
                 )
             )
 
@@ -201,6 +203,8 @@ class ActiveFrame:
             query = child_query(asked, self.node, self._world.equipment)
             return self._world.scheduler.submit(query, self._scope, self.node, shared=asked.cached)
         except RLMError as error:
+            record = self._world.record
+            record(events.QueryRefused(at=record.now, node=self.node.id, error=f"{type(error).__name__}: {error}"))
             return _failure(error)
 
     def _out_of_time(self) -> BudgetExceeded:

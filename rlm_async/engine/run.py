@@ -8,8 +8,8 @@ plain error and never an ExceptionGroup.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import anyio
@@ -57,11 +57,11 @@ async def run(query: Query, equipment: Equipment, naming: Naming) -> Answer:
     limits = equipment.limits
     record = Recorder(equipment.clock, equipment.sinks)
     record(events.RunStarted(at=0.0, run=naming.run, started=naming.started, query=query, limits=limits))
-    ledger = Budget("the run", limits)
+    ledger = Budget("the run", limits, equipment.above)
     graph = Graph(limits.fanout)
     deadline = float("inf") if limits.seconds is None else equipment.clock() + limits.seconds
     found: Result | None = None
-    async with anyio.create_task_group() as tasks:
+    async with _told(record, naming, ledger), anyio.create_task_group() as tasks:
 
         async def answer(node: Node, budget: Budget) -> Result:
             return await _answer(world, node, budget)
@@ -74,6 +74,19 @@ async def run(query: Query, equipment: Equipment, naming: Naming) -> Answer:
             found = _found(world)
         tasks.cancel_scope.cancel()  # whoever still runs works for nobody
     return _ended(world, ledger, outcome, found)
+
+
+@asynccontextmanager
+async def _told(record: Recorder, naming: Naming, ledger: Budget) -> AsyncIterator[None]:
+    """A run that is cancelled from outside, or breaks, has a last event too: its views must not stay open."""
+    try:
+        yield
+    except BaseException as error:
+        cancelled = isinstance(error, anyio.get_cancelled_exc_class())
+        line = "Cancelled: from outside" if cancelled else type(error).__name__
+        at = record.now
+        record(events.RunEnded(at=at, run=naming.run, status="failed", text="", usage=ledger.usage, error=line))
+        raise
 
 
 async def _answer(world: World, node: Node, budget: Budget) -> Result:

@@ -12,7 +12,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
 from rlm_async.core.budget import Budget, Reservation
 from rlm_async.core.messages import Completion, Request
-from rlm_async.errors import BudgetExceeded, ModelError, RateLimited
+from rlm_async.errors import BudgetExceeded, ModelError, RateLimited, Retried
 from rlm_async.models.bill import Bill
 from rlm_async.ports import Model
 
@@ -62,13 +62,14 @@ class Retry:
             if not error.retryable:
                 raise
             first = error
-        completion = await self._again(first, request, budget)
+        completion = await self._again(
+            first, _Course(self._patience, self._chance, self._clock, began), request, budget
+        )
         elapsed = self._clock() - began
         return replace(completion, waited=max(elapsed - completion.seconds, completion.waited))
 
-    async def _again(self, first: ModelError, request: Request, budget: Budget) -> Completion:
+    async def _again(self, first: ModelError, course: _Course, request: Request, budget: Budget) -> Completion:
         """Take up a call whose first attempt has failed with `first`."""
-        course = _Course(self._patience, self._chance, self._clock)
         retrying = AsyncRetrying(
             sleep=anyio.sleep,
             stop=course.over,
@@ -87,31 +88,38 @@ class Retry:
                     with _held(budget):
                         completion = replace(await self._model(request, budget), attempts=attempts)
         except BudgetExceeded:
-            raise _told(course.error or first, attempts - 1) from None
+            raise _told(course.error or first, attempts - 1, course) from None
         except ModelError as error:
-            _told(error, attempts)
+            _told(error, attempts, course)
             raise
-        return completion
+        return replace(completion, retries=tuple(course.retries))
 
 
 class _Course:
     """The course of one call: when it began, what went wrong last, how long to wait now."""
 
-    def __init__(self, patience: Patience, chance: Random, clock: Callable[[], float]) -> None:
+    def __init__(self, patience: Patience, chance: Random, clock: Callable[[], float], began: float) -> None:
         self._patience = patience
         self._chance = chance
         self._clock = clock
+        self._began = began
         self.error: ModelError | None = None
+        self.retries: list[Retried] = []
         self._failed_first = clock()
 
     def pause(self, state: RetryCallState) -> float:
         """Seconds until the next attempt."""
         error = state.outcome.exception() if state.outcome else None
         self.error = error if isinstance(error, ModelError) else None
+        pause = self._pause(error, state.attempt_number)
+        self.retries.append(Retried(type(error).__name__, self._clock() - self._began, pause))
+        return pause
+
+    def _pause(self, error: BaseException | None, attempt: int) -> float:
         jitter = self._chance.random()
         if isinstance(error, RateLimited) and error.retry_after is not None:
             return error.retry_after + jitter * min(1.0, 0.1 + 0.1 * error.retry_after)
-        mean = min(self._patience.shortest * 2.0 ** (state.attempt_number - 1), self._patience.longest)
+        mean = min(self._patience.shortest * 2.0 ** (attempt - 1), self._patience.longest)
         return mean * (0.5 + jitter)
 
     def over(self, state: RetryCallState) -> bool:
@@ -120,8 +128,9 @@ class _Course:
         return state.attempt_number >= self._patience.attempts or late > self._patience.seconds
 
 
-def _told(error: ModelError, attempts: int) -> ModelError:
-    """The error, saying how often the call was tried."""
+def _told(error: ModelError, attempts: int, course: _Course) -> ModelError:
+    """The error, saying how often the call was tried, and what became of the attempts before."""
+    error.retries = tuple(course.retries[: attempts - 1])
     if attempts > 1:
         error.args = (f"{error} (tried {attempts} times)", *error.args[1:])
     return error

@@ -366,3 +366,25 @@ async def test_a_thousand_leaves_in_one_run(bench):
     answer = await bench.ask(fanout=1000, calls=1002)
     assert answer.data == 1000
     assert answer.usage.calls == 1000
+
+
+async def test_a_run_that_is_cancelled_from_outside_has_a_last_event(bench):
+    bench.model.hold = anyio.Event()
+    told = []
+
+    bench.sinks = [told.append]
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(bench.ask, "x", "direct")
+        while not bench.model.requests:
+            await anyio.lowlevel.checkpoint()
+        tasks.cancel_scope.cancel()
+    assert isinstance(told[-1], events.RunEnded)
+    assert (told[-1].status, told[-1].error) == ("failed", "Cancelled: from outside")
+    assert sum(isinstance(event, events.RunEnded) for event in told) == 1
+
+
+async def test_a_sub_query_that_the_rules_refuse_is_an_event(bench):
+    bench.cells = {"root": lambda host: host.spawn([llm("a", model="unheard of")])}
+    answer = await bench.ask()
+    (refused,) = [event for event in answer.trace if isinstance(event, events.QueryRefused)]
+    assert (refused.node, refused.error.partition(":")[0]) == (0, "Refused")

@@ -32,6 +32,8 @@ async def test_what_may_go_through_later_is_tried_again(error):
     model = ScriptedModel([error, error, "yes"])
     completion = await retrying(model)(REQUEST, Budget("run", Limits()))
     assert (completion.text, completion.attempts, model.calls) == ("yes", 3, 3)
+    assert [retried.error for retried in completion.retries] == [type(error).__name__] * 2
+    assert all(retried.pause > 0 for retried in completion.retries)
 
 
 @pytest.mark.parametrize("error", [ModelRejected("bad key"), ContextOverflow("too long")])
@@ -45,9 +47,10 @@ async def test_what_will_never_go_through_surfaces_at_once_as_what_it_is(error):
 
 async def test_the_number_of_attempts_is_bounded_and_told():
     model = ScriptedModel(lambda asked: ModelUnavailable("the server is down"))
-    with pytest.raises(ModelUnavailable, match=r"^the server is down \(tried 3 times\)$"):
+    with pytest.raises(ModelUnavailable, match=r"^the server is down \(tried 3 times\)$") as caught:
         await retrying(model, attempts=3)(REQUEST, Budget("run", Limits()))
     assert model.calls == 3
+    assert len(caught.value.retries) == 2
 
 
 async def test_waits_double_with_jitter_and_are_the_same_for_the_same_seed():
