@@ -224,8 +224,9 @@ class Scheduler:
                 raise CellStopped
             if (_room() or not target.tickets()) and self._turn():
                 continue
+            tickets = target.tickets()  # asked first: a reply that comes in between is seen by `done`
             if not target.done():
-                self._block(target.tickets())
+                self._block(tickets)
 
     def poll(self, *, wait: bool = False) -> None:
         """Give each task that can run one turn; with `wait`, block for a reply where none could."""
@@ -261,7 +262,7 @@ class Scheduler:
         return left
 
     def _turn(self) -> bool:
-        awake = [task for task in self._blocked if task.waits_for is None or task.waits_for.done()]
+        awake = self._awake()
         if awake:
             self._blocked = [task for task in self._blocked if task not in awake and not task.finished()]
             self._ready.extend(task for task in awake if not task.finished())
@@ -280,8 +281,13 @@ class Scheduler:
             self._blocked.append(task)
         return True
 
+    def _awake(self) -> list[Task]:
+        return [task for task in self._blocked if task.waits_for is None or task.waits_for.done()]
+
     def _block(self, tickets: Iterable[int]) -> None:
         wanted = set(tickets).union(*(task.waits_for.tickets() for task in self._blocked if task.waits_for))
+        if not wanted and self._awake():
+            return  # a reply has come in while it was asked what is waited for
         if self._sleeps and (not wanted or self._slept_at != self.activity):
             self._slept_at = self.activity
             self._fire(self._sleeps if not self._timeouts or wanted else min(self._sleeps, self._timeouts))
