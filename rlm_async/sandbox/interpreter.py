@@ -52,6 +52,13 @@ class Interpreter:
 
     def run(self, source: str) -> Result:
         """One cell. Whatever the code does, the result is a dict; nothing is raised but a stop from outside of it."""
+        result = self._one(source)
+        error = result["error"]
+        ending = f"{error['type']}: {error['message']}" if isinstance(error, dict) else ""
+        self._space.remember(source, self._out.text() + ending)
+        return result
+
+    def _one(self, source: str) -> Result:
         self._out = Output(self._settings.output_characters)
         self._cells += 1
         filename = f"<cell {self._cells}>"

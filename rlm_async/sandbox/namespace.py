@@ -106,6 +106,7 @@ class Namespace:
         )  # fmt: skip
         self._guards = guards
         self._told: Mapping[str, object] = {}
+        self._history: list[dict[str, str]] = []
         self._names = guards.namespace()
         self._classes = guards.realm.own
         self._install()
@@ -127,6 +128,7 @@ class Namespace:
         builtins[PREFETCH] = HostFunction("prefetch", ahead.prefetch)
         builtins[AWAITED] = HostFunction("awaited", self._awaited)
         builtins[guard("await")] = self._waiting.awaiting
+        builtins["history"] = self._history
         self._own = {id(builtins[name]): name for name in self._queries.functions()}
         self._repr: Callable[[object], object] = builtins["repr"]
 
@@ -142,6 +144,10 @@ class Namespace:
         self._regions.add(filename, tree)
         rewritten: ast.Module = Awaits({*QUERIES, *self._queries.tools}).visit(Prefetch().visit(tree))
         return rewritten
+
+    def remember(self, source: str, output: str) -> None:
+        """After a cell: code may read it back in `history`, also when the model is no longer shown it."""
+        self._history.append({"code": source, "output": output})
 
     def execute(self, code: CodeType) -> object:
         """Run compiled code in the namespace; its value where it is an expression."""

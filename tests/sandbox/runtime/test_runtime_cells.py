@@ -420,3 +420,14 @@ AT_THE_BORDER = [
 def test_lazy_values_are_real_at_the_border_to_c(expression):
     source = f"import re, json, itertools, functools, collections\nxs = ['a', 'b']\n{expression}"
     assert Repl().run(source) == Repl(lazy=False).run(source)
+
+
+def test_code_reads_back_what_earlier_cells_printed():
+    repl = Repl()
+    repl.run("print('first')")
+    repl.fails("1 / 0")
+    assert repl.run("print([cell['output'] for cell in history])") == (
+        "['first\\n', 'ZeroDivisionError: division by zero']\n"
+    )
+    repl.run("history = ['mine']")
+    assert repl.run("print(history)") == "['mine']\n", "a variable of the code's own is the code's own"
