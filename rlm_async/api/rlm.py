@@ -15,7 +15,15 @@ import anyio
 from rlm_async.api.detached import detached
 from rlm_async.api.lease import Lease
 from rlm_async.api.session import Session, SessionSandboxes
-from rlm_async.api.settings import Input, check_limits, check_question, check_rates, read_context, schema_text
+from rlm_async.api.settings import (
+    Input,
+    check_fallbacks,
+    check_limits,
+    check_question,
+    check_rates,
+    read_context,
+    schema_text,
+)
 from rlm_async.api.tools import tools_by_name
 from rlm_async.api.wiring import Resources, Wiring, sinks
 from rlm_async.core.answer import Answer
@@ -66,6 +74,7 @@ class RLM:
         strict: bool = False,
         sinks: Sequence[Callable[[], Sink]] = (),
         model_infos: Sequence[ModelInfo] = (),
+        fallbacks: Sequence[str] = (),
     ) -> None:
         """Check the settings; nothing is loaded, started or asked yet. Raises ConfigError.
 
@@ -82,6 +91,7 @@ class RLM:
         strict: raise BudgetExceeded instead of giving a partial answer.
         sinks: called once for each run, each gives a function that is handed the run's events.
         model_infos: window and price of models that the price list does not know, such as those of your own server.
+        fallbacks: names of models that answer, in this order, where one is down.
         """
         if profile not in PROFILES:
             raise ConfigError(f"there is no profile {profile!r}; choose one of: {', '.join(PROFILES)}")
@@ -99,6 +109,7 @@ class RLM:
             sandbox=sandbox,
             run_ahead=run_ahead,
             infos=model_infos,
+            fallbacks=check_fallbacks(fallbacks),
         )
         self._lease: Lease[Resources] = Lease(self._wiring.opened)
         self._entered: list[AsyncExitStack] = []

@@ -71,6 +71,13 @@ def check_limits(limits: Limits) -> Limits:
     return limits
 
 
+def check_fallbacks(fallbacks: Sequence[str]) -> tuple[str, ...]:
+    """The fallbacks, if each is the name of a model."""
+    if isinstance(fallbacks, str) or not all(isinstance(name, str) and name.strip() for name in fallbacks):
+        raise ConfigError(f"fallbacks={fallbacks!r}: give a list of names of models, such as ['openai/gpt-5-mini']")
+    return tuple(fallbacks)
+
+
 def check_rates(rates: Rates) -> Rates:
     """The rates, if each is a number that can be kept."""
     for name in ("concurrency", "requests_per_minute", "tokens_per_minute"):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from rlm_async.core.usage import Limits, ModelInfo, Rates
 from rlm_async.errors import ConfigError
+from rlm_async.models.gates import Gates
 from rlm_async.models.stack import Rings
 from rlm_async.models.table import ModelTable, Sources
 from rlm_async.ports import Model, SandboxFactory, Sink, Strategy
@@ -18,6 +19,8 @@ from rlm_async.telemetry.spans import SpanSink
 
 GIVEN = ("the given model", "the given sub-model")
 """What models are called that are handed in as objects."""
+_GATES = Gates()
+"""The one thing that all RLMs of a process share: a provider counts what the process sends, whoever in it asks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +48,7 @@ class Wiring:
     """The caller's choices. `endpoint` is an address and a key, of which either may be missing.
 
     An address without a key gets OPENAI_API_KEY, as OpenAI's own clients do. `infos` are what the caller
-    knows of models.
+    knows of models. `fallbacks` are asked in order where a model is down.
     """
 
     models: tuple[str | Model, str | Model]
@@ -54,6 +57,7 @@ class Wiring:
     sandbox: SandboxFactory | None
     run_ahead: bool
     infos: Sequence[ModelInfo] = ()
+    fallbacks: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         """Raise ConfigError for what is no model."""
@@ -73,7 +77,8 @@ class Wiring:
         given = {name: model for name, model in zip(names, self.models, strict=True) if not isinstance(model, str)}
         sources = self._sources(given)
         async with AsyncExitStack() as stack:
-            table = await stack.enter_async_context(ModelTable(sources, Rings(rates=self.rates)))
+            rings = Rings(rates=self.rates, gates=_GATES)
+            table = await stack.enter_async_context(ModelTable(sources, rings, self.fallbacks))
             sandboxes = self.sandbox
             if sandboxes is None:
                 sandboxes = await stack.enter_async_context(Sandbox(lazy=self.run_ahead))

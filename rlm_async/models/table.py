@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
@@ -12,15 +13,17 @@ import anyio.to_thread
 
 from rlm_async.core.budget import Budget
 from rlm_async.core.messages import Completion, Request
-from rlm_async.core.usage import Limits, ModelInfo
+from rlm_async.core.usage import Limits, ModelInfo, Rates
 from rlm_async.errors import ConfigError, ModelError, ModelUnavailable, RateLimited
 from rlm_async.models.catalogue import PriceList
 from rlm_async.models.endpoint import Endpoint
 from rlm_async.models.gate import GateStatistics
+from rlm_async.models.gates import Gates, Same
 from rlm_async.models.litellm_client import LiteLLMClient
 from rlm_async.models.openai_reply import Listener
 from rlm_async.models.stack import Rings, Stack, stack
 from rlm_async.models.tariff import check_prices
+from rlm_async.models.wire import bare_name
 from rlm_async.ports import Catalogue, Model
 
 _REST = 30.0
@@ -89,12 +92,25 @@ class Sources:
             return client, own
         return client, self.catalogue(name) if isinstance(client, LiteLLMClient) else ModelInfo(name=name)
 
+    def account(self, name: str) -> Hashable:
+        """Whose requests a provider counts together with those to `name`; holds no key, only its digest."""
+        if name in self.given:
+            return Same(self.given[name])
+        if self.local is not None and self.is_local(name):
+            return ("local", name)
+        base, key = None, self.api_key
+        if self.api_base is not None:
+            endpoint = Endpoint.parse(self.api_base, self.api_key)
+            base, key, name = endpoint.socket or endpoint.base, endpoint.authorization, bare_name(name)
+        return (base, hashlib.blake2b((key or "").encode(), digest_size=16).digest(), name)
+
 
 class ModelTable:
     """A Model that hands each request to the stack of the model it names, and a Catalogue (`info`).
 
     An async context manager: leaving it closes the clients it has opened. Where a model stays down after
-    its retries, `fallbacks` are asked in order, and the one that was down is left alone for 30 s.
+    a few tries, `fallbacks` are asked in order, and the one that was down is left alone for 30 s. Its gates
+    outlive it where the rings bring some.
     """
 
     def __init__(self, sources: Sources, rings: Rings | None = None, fallbacks: Sequence[str] = ()) -> None:
@@ -104,10 +120,11 @@ class ModelTable:
         self._sources = sources
         self._rings = rings or Rings()
         self._fallbacks = tuple(fallbacks)
+        self._gates = self._rings.gates or Gates(self._rings.clock, self._rings.patience.seconds)
+        self._joined: list[tuple[Hashable, Rates]] = []
         self._stacks: dict[str, Stack] = {}
         self._clients: dict[str, Model] = {}
         self._checked: set[str] = set()
-        self._down: dict[str, float] = {}
 
     async def __aenter__(self) -> Self:
         """Nothing to open: clients open when asked."""
@@ -121,6 +138,8 @@ class ModelTable:
         self._clients.clear()
         self._stacks.clear()
         self._checked.clear()
+        while self._joined:
+            self._gates.leave(*self._joined.pop())
         with anyio.CancelScope(shield=True):
             for client in clients:
                 if isinstance(client, Closable):
@@ -133,9 +152,9 @@ class ModelTable:
         *names, last = self._order(request.model)
         for name in names:
             try:
-                return await self._stack(name).model(replace(request, model=name), budget)
+                return await self._stack(name).hasty(replace(request, model=name), budget)
             except (ModelUnavailable, RateLimited):
-                self._down[name] = self._rings.clock() + _REST
+                self._stack(name).gate.rest(_REST)
         return await self._stack(last).model(replace(request, model=last), budget)
 
     def info(self, model: str) -> ModelInfo:
@@ -189,12 +208,14 @@ class ModelTable:
             return
         most = self._rings.rates.concurrency
         rates = replace(self._rings.rates, concurrency=min(most, info.concurrency or most))
+        account = self._sources.account(name)
+        gate = self._gates.join(account, rates)
+        self._joined.append((account, rates))
         self._clients[name] = client
         info = replace(info, concurrency=rates.concurrency)
-        self._stacks[name] = stack(client, info, replace(self._rings, rates=rates))
+        self._stacks[name] = stack(client, info, self._rings, gate)
 
     def _order(self, name: str) -> list[str]:
         """Whom to ask: the model and its fallbacks, without those known to be down, but always someone."""
-        now = self._rings.clock()
         names = list(dict.fromkeys([name, *self._fallbacks]))
-        return [name for name in names if self._down.get(name, now) <= now] or names
+        return [name for name in names if name not in self._stacks or not self._stacks[name].gate.resting] or names

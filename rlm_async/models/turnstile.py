@@ -143,34 +143,55 @@ class Turnstile:
     """Concurrency, requests and tokens a minute, pauses; and who is next.
 
     Concurrency adapts as TCP's window does (Chiu and Jain, 1989): halved when the provider is overloaded,
-    at most once for what was in flight together, and one more after each round that went well.
+    at most once for what was in flight together, and one more after each round that went well. Bursts adapt
+    too: a provider that says wait although its rate is kept counts over a shorter time than was thought.
     The first in line is never passed by a smaller one, so large calls do not starve.
     """
 
     def __init__(self, rates: Rates) -> None:
         """Start open."""
-        self.ceiling = float(max(rates.concurrency, 1))
+        self.ceiling = 1.0
         self.in_flight = 0
         self.lineup = Lineup()
-        self._most = self.ceiling
+        self._most = 1.0
         self._cut_at = -math.inf
         self._paused_until = -math.inf
-        self._requests = None if rates.requests_per_minute is None else Window(rates.requests_per_minute, MINUTE)
-        self._bursts = None if rates.requests_per_minute is None else _burst_window(rates.requests_per_minute)
+        self._requests: Window | None = None
+        self._bursts: Window | None = None
+        self._fineness = 0
+        """How often bursts were halved."""
+        self._tokens: Window | None = None
         self._last = -math.inf
         self._warm = -math.inf
-        self._tokens = None if rates.tokens_per_minute is None else Window(rates.tokens_per_minute, MINUTE)
+        self.configure(rates)
+
+    def configure(self, rates: Rates) -> None:
+        """Go on with these rates; what was let through before still counts."""
+        most = float(max(rates.concurrency, 1))
+        self.ceiling = most if self.ceiling >= self._most else min(self.ceiling, most)
+        self._most = most
+        per_minute = rates.requests_per_minute
+        self._requests = _window(self._requests, per_minute, MINUTE)
+        self._bursts = _window(self._bursts, per_minute, _SECOND)
+        if self._bursts is not None and per_minute is not None:
+            self._bursts.limit, self._bursts.seconds = _burst(per_minute, self._fineness)
+        self._tokens = _window(self._tokens, rates.tokens_per_minute, MINUTE)
 
     def admit(self, now: float) -> list[Ticket]:
-        """Let everyone through who may go now."""
+        """Let everyone in line through who may go now."""
         admitted = []
         while self.next(now) == 0 and (ticket := self.lineup.first()):
             self.lineup.pop()
-            self.in_flight += 1
-            ticket.admitted = now
-            self._note(ticket, now)
+            self._let(ticket, now)
             admitted.append(ticket)
         return admitted
+
+    def walk_in(self, ticket: Ticket, now: float) -> bool:
+        """Let someone through who finds nobody in line, if that may be now."""
+        if self.in_flight >= int(self.ceiling) or self._delay(ticket, now) > 0:
+            return False
+        self._let(ticket, now)
+        return True
 
     def next(self, now: float) -> float | None:
         """Seconds until the first in line may go by the passing of time; None where someone must finish first."""
@@ -179,23 +200,32 @@ class Turnstile:
             return None
         return self._delay(ticket, now)
 
+    def start(self, ticket: Ticket, now: float) -> None:
+        """Someone who had to wait goes only now: many were woken at once, and each takes a moment to start."""
+        if self._bursts is not None and ticket.second and now > ticket.second[0]:
+            self._bursts.move(ticket.second, now, now)
+
     def finish(self, ticket: Ticket, now: float) -> None:
         """An attempt has ended: what it did not use is given back."""
         self.in_flight -= 1
-        if self._tokens is not None:
+        if self._tokens is not None and ticket.entry:
             self._tokens.correct(ticket.entry, ticket.used, now)
-        if self._bursts is not None and ticket.cold and ticket.admitted is not None:
+        if self._bursts is not None and ticket.cold and ticket.second and ticket.admitted is not None:
             self._bursts.move(ticket.second, min(now, ticket.admitted + _LATEST), now)
 
     def prosper(self) -> None:
         """An attempt went well."""
-        self.ceiling = min(self._most, self.ceiling + 1 / self.ceiling)
+        if self.ceiling < self._most:
+            self.ceiling = min(self._most, self.ceiling + 1 / self.ceiling)
 
     def overload(self, ticket: Ticket, now: float, pause: float | None) -> None:
         """The provider said wait: everyone does, for `pause` seconds where it named them, and fewer at once after."""
         if ticket.admitted is not None and ticket.admitted >= self._cut_at:
             self.ceiling = max(1.0, self.ceiling / 2)
             self._cut_at = now
+            if self._bursts is not None and self._requests is not None and self._bursts.limit > 1:
+                self._fineness += 1
+                self._bursts.limit, self._bursts.seconds = _burst(self._requests.limit, self._fineness)
         if pause is not None:
             self._paused_until = max(self._paused_until, now + pause)
 
@@ -203,10 +233,25 @@ class Turnstile:
         """Seconds of pause left."""
         return max(self._paused_until - now, 0.0)
 
+    def chill(self) -> None:
+        """The next requests go over new connections."""
+        self._last = -math.inf
+
+    def idle(self, now: float) -> bool:
+        """Whether all that was let through is over, and so long ago that it plays no part any more."""
+        over = self.in_flight == 0 and self.lineup.size == 0 and not self.paused(now)
+        return over and now - self._last > MINUTE
+
+    def _let(self, ticket: Ticket, now: float) -> None:
+        self.in_flight += 1
+        ticket.admitted = now
+        if self._requests is not None or self._tokens is not None:
+            self._note(ticket, now)
+        self._last = now
+
     def _note(self, ticket: Ticket, now: float) -> None:
         if now - self._last > _COLD:
             self._warm = now + _LATE
-        self._last = now
         ticket.cold = now < self._warm
         if self._requests is not None:
             self._requests.take(now, 1)
@@ -216,10 +261,27 @@ class Turnstile:
             ticket.entry = self._tokens.take(now, ticket.tokens)
 
     def _delay(self, ticket: Ticket, now: float) -> float:
-        windows = ((self._requests, 1), (self._bursts, 1), (self._tokens, ticket.tokens))
-        waits = [window.wait(now, amount) for window, amount in windows if window is not None]
-        return max(self.paused(now), *waits, 0.0)
+        delay = self.paused(now)
+        for window, amount in ((self._requests, 1), (self._bursts, 1), (self._tokens, ticket.tokens)):
+            if window is not None:
+                delay = max(delay, window.wait(now, amount))
+        return delay
 
 
-def _burst_window(per_minute: int) -> Window:
-    return Window(max(math.ceil(per_minute / MINUTE), min(per_minute, _FRIENDLY_BURST)), _SECOND)
+def _window(window: Window | None, limit: float | None, seconds: float) -> Window | None:
+    """The window for a limit, with the entries of the one before."""
+    if limit is None:
+        return None
+    if window is None:
+        return Window(limit, seconds)
+    window.limit = limit
+    return window
+
+
+def _burst(per_minute: float, fineness: int) -> tuple[float, float]:
+    """How many may go within how many seconds: friendly at first, and at the sustained rate once that was refused."""
+    size = max(math.ceil(per_minute / MINUTE), min(int(per_minute), _FRIENDLY_BURST))
+    if fineness == 0:
+        return size, _SECOND
+    size = max(1, size >> fineness)
+    return size, size * MINUTE / per_minute * _SECOND

@@ -283,7 +283,7 @@ async def test_a_wrong_key_and_a_missing_server_are_found_before_anything_runs(f
 
 async def test_a_model_out_of_reach_may_have_a_fallback(free_port):
     sources = Sources(api_base=f"http://127.0.0.1:{free_port}/v1", given={"spare": ScriptedModel("spare")})
-    rings = Rings(patience=Patience(attempts=1))
+    rings = Rings(haste=Patience(attempts=1))
     async with ModelTable(sources, rings, fallbacks=["spare"]) as table:
         await table.prepare(["m"], Limits())
         assert (await table(request(model="m"), budget())).text == "spare"

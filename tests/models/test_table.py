@@ -68,7 +68,7 @@ async def test_a_model_that_is_down_is_replaced_by_its_fallback_and_left_alone_f
     spare = ScriptedModel("spare")
     sources = Sources(given={"m": down, "n": spare})
     budget = Budget("run", Limits())
-    async with ModelTable(sources, Rings(patience=Patience(attempts=2)), fallbacks=["n"]) as table:
+    async with ModelTable(sources, Rings(haste=Patience(attempts=2)), fallbacks=["n"]) as table:
         first = await table(request(), budget)
         second = await table(request(), budget)
     assert (first.text, second.text) == ("spare", "spare")
