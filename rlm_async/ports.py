@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -11,6 +11,7 @@ from rlm_async.core.budget import Budget
 from rlm_async.core.context import Context
 from rlm_async.core.data import Data
 from rlm_async.core.events import Event
+from rlm_async.core.items import Item, ItemResult
 from rlm_async.core.messages import Completion, Request
 from rlm_async.core.query import Query, Reply, SubQuery
 from rlm_async.core.transcript import Output
@@ -168,4 +169,36 @@ class Sink(Protocol):
 
     def __call__(self, event: Event, /) -> None:
         """Take one event."""
+        ...
+
+
+Job = Mapping[str, Data]
+"""What all items of a batch have in common, as plain data: model, limits, rates, shared paths; never a key."""
+
+Deliver = Callable[[ItemResult], Awaitable[None]]
+"""Takes the result of an item; once it returns, the result lasts."""
+
+
+class Asker(Protocol):
+    """Answers items of one batch in this process."""
+
+    @property
+    def hungry(self) -> bool:
+        """Whether more calls could be in flight than are."""
+        ...
+
+    async def __call__(self, item: Item) -> ItemResult:
+        """Answer one item; what is wrong with it is its result, not an error."""
+        ...
+
+
+class Executor(Protocol):
+    """Answers the items of a batch somewhere: in this process, in others, on other machines."""
+
+    async def execute(self, job: Job, items: AsyncIterator[Item], deliver: Deliver) -> None:
+        """Answer every item and deliver its result exactly once, as it comes, also where a worker dies.
+
+        Takes items only as fast as they are answered, or keeps them where they last. Returns when all are
+        delivered; when cancelled it leaves nothing running here.
+        """
         ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from rlm_async.core.budget import Budget
 from rlm_async.core.usage import Limits
 from rlm_async.engine.recorder import Clock
 from rlm_async.ports import Catalogue, Model, SandboxFactory, Sink, Strategy, Tool
@@ -27,3 +28,5 @@ class Equipment:
     limits: Limits = field(default_factory=Limits)
     tools: Mapping[str, Tool] = field(default_factory=dict)
     sinks: Sequence[Sink] = ()
+    above: Budget | None = None
+    """The ledger of a batch, where the run is part of one: what is spent here counts there too."""
