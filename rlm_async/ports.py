@@ -14,7 +14,7 @@ from rlm_async.core.events import Event
 from rlm_async.core.items import Item, ItemResult
 from rlm_async.core.messages import Completion, Request
 from rlm_async.core.query import Query, Reply, SubQuery
-from rlm_async.core.transcript import Output
+from rlm_async.core.transcript import Output, Past
 from rlm_async.core.usage import Limits, ModelInfo
 
 
@@ -129,6 +129,10 @@ class Frame(Protocol):
         """Tell the trace how this node is going to be answered, and why."""
         ...
 
+    def folded(self, policy: str, turns: int, before: int, after: int) -> None:
+        """Tell the trace that `turns` of its own history are shown shortened; the prompt's tokens before and after."""
+        ...
+
     async def ask(self, request: Request, *, last: bool = False) -> Completion:
         """One completion."""
         ...
@@ -143,6 +147,19 @@ class Strategy(Protocol):
 
     async def answer(self, frame: Frame) -> Result:
         """The result of `frame.query`; raises Unanswered or whatever stood in the way."""
+        ...
+
+
+class Folding(Protocol):
+    """Makes a node's own history shorter, once it nears its share of the model's window."""
+
+    @property
+    def name(self) -> str:
+        """What the trace calls it."""
+        ...
+
+    async def __call__(self, past: Past, room: int, frame: Frame) -> Past:
+        """`past` in about `room` tokens, or as near as its rules allow; never raises for a failed call of its own."""
         ...
 
 

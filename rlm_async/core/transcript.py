@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rlm_async.core.data import Data
+from rlm_async.core.tokens import estimate_tokens
 
 OutcomeKind = Literal["ok", "error", "refused", "contained", "killed"]
 
@@ -63,3 +64,43 @@ class Turn:
 
     reply: str
     cells: tuple[tuple[str, Output], ...] = ()
+
+
+MESSAGE_TOKENS = 4
+"""For the marks around one message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One turn as the model is shown it: what it said, and what it was told then."""
+
+    turn: Turn
+    said: str
+    told: str
+    folded: bool = False
+    """Whether it is shown shorter than it was."""
+
+    @property
+    def tokens(self) -> int:
+        """What both messages measure; an estimate."""
+        return estimate_tokens(self.said) + estimate_tokens(self.told) + 2 * MESSAGE_TOKENS
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A node's history as it is shown: what its oldest turns came to, in words, then the others one by one."""
+
+    summary: str = ""
+    gone: int = 0
+    """How many turns the summary stands for."""
+    exchanges: tuple[Exchange, ...] = ()
+
+    @property
+    def tokens(self) -> int:
+        """What it measures; an estimate."""
+        return estimate_tokens(self.summary) + sum(exchange.tokens for exchange in self.exchanges)
+
+    @property
+    def folded(self) -> int:
+        """How many turns are shown shorter than they were."""
+        return self.gone + sum(exchange.folded for exchange in self.exchanges)

@@ -105,6 +105,11 @@ class ActiveFrame:
         if strategy == "direct" and self._keep is not None:
             self._keep.release()
 
+    def folded(self, policy: str, turns: int, before: int, after: int) -> None:
+        """Tell the trace that the node's own history is shown shortened."""
+        record = self._world.record
+        record(events.Folded(at=record.now, node=self.node.id, policy=policy, turns=turns, before=before, after=after))
+
     async def ask(self, request: Request, *, last: bool = False) -> Completion:
         """One completion; with `last`, from the part kept back, and past the node's own deadline."""
         if last and self._keep is not None:

@@ -1,16 +1,17 @@
-"""What a node with a REPL has said and seen: grows at its end, and knows the best answer so far."""
+"""What a node with a REPL has said and seen: grows at its end until it is folded, and knows the best answer so far."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rlm_async.core.messages import Message, Request
-from rlm_async.core.transcript import Output, Submission, Turn
+from rlm_async.core.transcript import Exchange, Output, Past, Submission, Turn
 from rlm_async.errors import BudgetExceeded
-from rlm_async.ports import Frame
+from rlm_async.ports import Folding, Frame
 from rlm_async.strategies.allowance import prompt_tokens, reply_temperature, reply_tokens
 from rlm_async.strategies.display import INVENTED, NO_CODE, failed, outputs
 from rlm_async.strategies.facts import Facts, budget_line
+from rlm_async.strategies.folding import FOLDED_SHARE, FULL_SHARE, UNKNOWN_WINDOW
 from rlm_async.strategies.parsing import Parsed, spoken
 from rlm_async.strategies.prompts import first_message, system_prompt
 from rlm_async.strategies.structured import Shape
@@ -33,10 +34,12 @@ class WindowFull(BudgetExceeded):
 
 @dataclass(slots=True)
 class Conversation:
-    """The messages and turns of one frame. Only ever appended to."""
+    """The messages and turns of one frame. Messages are only ever appended to, but where the history is folded."""
 
     frame: Frame
-    messages: list[Message]
+    opening: tuple[Message, Message]
+    """The rules, and the question: never folded."""
+    past: Past = field(default=Past())
     turns: list[Turn] = field(default_factory=list)
     broken: int = 0
     """Turns in a row, up to now, that held no code or ended in an error."""
@@ -52,13 +55,48 @@ class Conversation:
         """The beginning: rules, and the question."""
         system = system_prompt(Facts.of(frame))
         first = first_message(frame.query, frame.left(), frame.limits.turns, variables)
-        return cls(frame, [Message("system", system), Message("user", first)])
+        return cls(frame, (Message("system", system), Message("user", first)))
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """What the model is shown."""
+        rules, first = self.opening
+        if self.past.summary:
+            first = Message("user", f"{first.text}\n\n{self.past.summary}")
+        said = (
+            message
+            for exchange in self.past.exchanges
+            for message in (Message("assistant", exchange.said), Message("user", exchange.told))
+        )
+        return rules, first, *said
 
     @property
     def shape(self) -> Shape | None:
         """The form the answer must have."""
         schema = self.frame.query.schema
         return None if schema is None else Shape(schema, trusted=self.frame.depth == 0)
+
+    async def fold(self, policy: Folding, *, full: bool = False) -> bool:
+        """Shorten the history where it has outgrown its share of the window, or the provider says so (`full`).
+
+        Whether it is shorter now.
+        """
+        window = self.frame.info(self.frame.query.model).window
+        if window is None and not full:
+            return False
+        before = prompt_tokens(self.messages)
+        window = window or UNKNOWN_WINDOW
+        if not full and before <= window * FULL_SHARE:
+            return False
+        room = min(window * FOLDED_SHARE, before * FOLDED_SHARE if full else before)
+        fixed = before - self.past.tokens
+        past = await policy(self.past, max(0, int(room) - fixed), self.frame)
+        after = fixed + past.tokens
+        if after >= before:
+            return False
+        self.past = past
+        self.frame.folded(policy.name, past.folded, before, after)
+        return True
 
     def request(self) -> Request:
         """What the model is asked next. Raises BudgetExceeded where turns, patience or window are used up."""
@@ -74,7 +112,7 @@ class Conversation:
                 raise WindowFull(asked, info.window)
         return Request(
             model=query.model,
-            messages=tuple(self.messages),
+            messages=self.messages,
             max_tokens=reply_tokens(info),
             temperature=reply_temperature(info),
             sample=query.sample,
@@ -83,7 +121,6 @@ class Conversation:
     def replied(self, reply: str) -> None:
         """The model has said something; its reasoning is not kept."""
         self.turns.append(Turn(reply))
-        self.messages.append(Message("assistant", spoken(reply) or "(empty reply)"))
 
     def ran(self, code: str, output: Output) -> None:
         """A block of the newest reply has run."""
@@ -114,4 +151,6 @@ class Conversation:
         line = budget_line(self.frame.left(), left)
         if left <= FEW_TURNS:
             line += " Answer now, from what you have."
-        self.messages.append(Message("user", f"{text}\n\n{line}"))
+        turn = self.turns[-1]
+        exchange = Exchange(turn, spoken(turn.reply) or "(empty reply)", f"{text}\n\n{line}")
+        self.past = replace(self.past, exchanges=(*self.past.exchanges, exchange))

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rlm_async.ports import Strategy
+from rlm_async.ports import Folding, Strategy
 from rlm_async.strategies.auto import Auto
 from rlm_async.strategies.direct import Direct
+from rlm_async.strategies.folding import Elide
 from rlm_async.strategies.guided import Guided
 from rlm_async.strategies.repl import Repl
 
 
-def strategies() -> Mapping[str, Strategy]:
-    """`auto`, `direct`, `guided` and `repl`; those of plugins are added by whoever composes a run."""
-    named: dict[str, Strategy] = {"direct": Direct(), "guided": Guided(), "repl": Repl()}
+def strategies(folding: Folding | None = None) -> Mapping[str, Strategy]:
+    """`auto`, `direct`, `guided` and `repl`; those of plugins are added by whoever composes a run.
+
+    `folding` is what `repl` does with a history that fills the window; by default outputs are left out.
+    """
+    named: dict[str, Strategy] = {"direct": Direct(), "guided": Guided(), "repl": Repl(folding or Elide())}
     return {"auto": Auto(named), **named}

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 from rlm_async.core.answer import Result
 from rlm_async.core.data import Data
+from rlm_async.core.messages import Completion
 from rlm_async.core.transcript import Output, Submission
 from rlm_async.errors import BudgetExceeded, ContextOverflow, SandboxCrashed, SandboxTimeout
-from rlm_async.ports import Frame
+from rlm_async.ports import Folding, Frame
 from rlm_async.strategies.conversation import SCOPE, Conversation
+from rlm_async.strategies.folding import Elide
 from rlm_async.strategies.last_turn import Ending, last_turn
 from rlm_async.strategies.parsing import Final, Parsed, identifier, parse
 from rlm_async.strategies.structured import REPAIRS, Misfit, Shape
@@ -15,8 +19,11 @@ from rlm_async.strategies.structured import REPAIRS, Misfit, Shape
 VARIABLES_CHARACTERS = 3_000
 
 
+@dataclass(frozen=True, slots=True)
 class Repl:
-    """The strategy `repl`. Holds nothing: all state is in the conversation of one frame."""
+    """The strategy `repl`. Holds no state: all of that is in the conversation of one frame."""
+
+    folding: Folding = field(default_factory=Elide)
 
     async def answer(self, frame: Frame) -> Result:
         """Turns until code answers; at a limit, one last turn and a partial result."""
@@ -37,7 +44,7 @@ class Repl:
 
     async def _turns(self, conversation: Conversation) -> Result:
         while True:
-            completion = await conversation.frame.ask(conversation.request())
+            completion = await self._asked(conversation)
             conversation.replied(completion.text)
             parsed = parse(completion.text)
             found = await self._run(conversation, parsed)
@@ -50,6 +57,16 @@ class Repl:
                 conversation.refused(str(misfit))
                 if conversation.repairs > REPAIRS:
                     raise BudgetExceeded(SCOPE, "consecutive_errors", conversation.repairs, REPAIRS) from misfit
+
+    async def _asked(self, conversation: Conversation) -> Completion:
+        """The next reply; a history that is too long for the model is folded first."""
+        await conversation.fold(self.folding)
+        try:
+            return await conversation.frame.ask(conversation.request())
+        except ContextOverflow:
+            if not await conversation.fold(self.folding, full=True):
+                raise
+        return await conversation.frame.ask(conversation.request())
 
     async def _run(self, conversation: Conversation, parsed: Parsed) -> Submission | None:
         """Run the blocks in order, up to the one that answers; what a killed cell has left is not built on."""

@@ -91,6 +91,7 @@ class FakeFrame:
     asked: list[tuple[Request, bool]] = field(default_factory=list)
     ran: list[str] = field(default_factory=list)
     choices: list[tuple[str, str]] = field(default_factory=list)
+    folds: list[tuple[str, int, int, int]] = field(default_factory=list)
 
     def __post_init__(self):
         self.session = Session(self.query.context)
@@ -103,6 +104,9 @@ class FakeFrame:
 
     def chose(self, strategy: str, reason: str) -> None:
         self.choices.append((strategy, reason))
+
+    def folded(self, policy: str, turns: int, before: int, after: int) -> None:
+        self.folds.append((policy, turns, before, after))
 
     async def ask(self, request: Request, *, last: bool = False) -> Completion:
         self.asked.append((request, last))

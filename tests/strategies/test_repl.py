@@ -16,6 +16,7 @@ from rlm_async.errors import (
     SandboxUnavailable,
     Unanswered,
 )
+from rlm_async.strategies.folding import policy
 from rlm_async.strategies.repl import Repl
 from tests.strategies.fake_frame import code, out_of
 
@@ -276,20 +277,16 @@ async def test_a_full_window_leads_to_a_partial_answer(frame):
 
 
 async def test_a_window_is_not_overrun_when_its_size_is_known(frame):
-    small = {"root": ModelInfo(name="root", window=4_000)}
-    shown = frame(*[code("print('word ' * 600)")] * 20, infos=small, limits=Limits(turns=20))
-    shown.replies = [*shown.replies[:12]]
-    shown.replies[11:] = []
-    lasts = []
+    asked = []
 
     def reply(request):
-        lasts.append(request)
+        asked.append(request)
         return code("print('word ' * 600)")
 
-    shown.replies = [reply] * 21
-    result = await answered(shown)
-    assert result.limit == "window"
-    assert len(lasts) < 10
+    small = {"root": ModelInfo(name="root", window=4_000)}
+    shown = frame(*[reply] * 21, infos=small, limits=Limits(turns=20))
+    assert (await Repl(policy("none")).answer(shown)).limit == "window"
+    assert len(asked) < 10
 
 
 @pytest.mark.parametrize("error", [ModelRejected("wrong key"), ModelUnavailable("down")])
