@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
 import anyio
 
+from rlm_async.api.batching import BatchAsker, InHand, Shared, check_total, load_paths, results
 from rlm_async.api.detached import detached
 from rlm_async.api.lease import Lease
 from rlm_async.api.session import Session, SessionSandboxes
@@ -21,14 +22,18 @@ from rlm_async.api.settings import (
     check_limits,
     check_question,
     check_rates,
+    check_timeout,
     read_context,
     schema_text,
 )
 from rlm_async.api.tools import tools_by_name
 from rlm_async.api.wiring import Resources, Wiring, sinks
+from rlm_async.batch.corpora import Corpora
+from rlm_async.batch.sources import Form, Given, numbered
 from rlm_async.core.answer import Answer
 from rlm_async.core.context import Context
 from rlm_async.core.events import Event
+from rlm_async.core.items import ItemResult
 from rlm_async.core.query import Query
 from rlm_async.core.usage import Limits, ModelInfo, Rates
 from rlm_async.engine.equipment import Equipment
@@ -47,6 +52,7 @@ class _Turn:
     history: tuple[tuple[str, str], ...] = ()
     sinks: tuple[Sink, ...] = ()
     schema: str | None = None
+    shared: Shared | None = None
 
 
 class RLM:
@@ -75,6 +81,7 @@ class RLM:
         sinks: Sequence[Callable[[], Sink]] = (),
         model_infos: Sequence[ModelInfo] = (),
         fallbacks: Sequence[str] = (),
+        timeout: float = 600.0,
     ) -> None:
         """Check the settings; nothing is loaded, started or asked yet. Raises ConfigError.
 
@@ -92,6 +99,7 @@ class RLM:
         sinks: called once for each run, each gives a function that is handed the run's events.
         model_infos: window and price of models that the price list does not know, such as those of your own server.
         fallbacks: names of models that answer, in this order, where one is down.
+        timeout: seconds for one attempt of a model call; what takes longer is given up and made again.
         """
         if profile not in PROFILES:
             raise ConfigError(f"there is no profile {profile!r}; choose one of: {', '.join(PROFILES)}")
@@ -110,6 +118,7 @@ class RLM:
             run_ahead=run_ahead,
             infos=model_infos,
             fallbacks=check_fallbacks(fallbacks),
+            timeout=check_timeout(timeout),
         )
         self._lease: Lease[Resources] = Lease(self._wiring.opened)
         self._entered: list[AsyncExitStack] = []
@@ -203,6 +212,45 @@ class RLM:
             async with sandboxes.opened():
                 yield Session(self._ask_in_session, read, sandboxes)
 
+    async def batch(
+        self,
+        items: Iterable[Given] | AsyncIterable[Given],
+        context: Input = None,
+        *,
+        schema: Mapping[str, object] | type | None = None,
+        total: Limits | None = None,
+        ordered: bool = False,
+    ) -> AsyncIterator[ItemResult]:
+        """The results of many questions as they come; what is wrong with one item is its result.
+
+        items: questions, mappings with `question` and perhaps `id`, `context`, `paths`, or Items; taken only as
+        fast as results are. context: what items without one of their own are about, read once. total: limits of
+        the whole batch, of which `calls`, `tokens`, `usd` and `seconds` count; `RLM.limits` hold for each item.
+        ordered: results in the order of their items. Equal sub-queries of all items are asked once.
+
+        Raises ConfigError before anything is asked, and where the batch had to stop early.
+        """
+        async with self.asker(context, schema=schema, total=total) as asker:
+            executor = InHand(asker, self._wiring.rates.concurrency)
+            async with aclosing(results(numbered(items, Form()), executor, ordered=ordered)) as found:
+                async for result in found:
+                    yield result
+
+    @asynccontextmanager
+    async def asker(
+        self, context: Input = None, *, schema: Mapping[str, object] | type | None = None, total: Limits | None = None
+    ) -> AsyncIterator[BatchAsker]:
+        """What answers the items of one batch, for an executor; arguments as for `batch`."""
+        text = schema_text(schema)
+        read = await read_context(context)
+        async with self._lease.taken() as resources:
+            await resources.check(self.limits)
+            shared = Shared(resources, check_total(total, resources))
+            yield BatchAsker(self._ask_in_batch, Corpora(load_paths, read), shared, text)
+
+    async def _ask_in_batch(self, question: str, context: Context, schema: str | None, shared: Shared) -> Answer:
+        return await self._answer(check_question(question), context, _Turn(schema=schema, shared=shared))
+
     async def _ask_in_session(self, question: str, session: Session) -> Answer:
         turn = _Turn(sandboxes=session.sandboxes, history=session.history)
         return await self._answer(check_question(question), session.context, turn)
@@ -221,6 +269,8 @@ class RLM:
             equipment = self._equipment(resources)
             listening = (*(make() for make in (*sinks(), *self._sinks)), *turn.sinks)
             equipment = replace(equipment, sinks=listening, sandboxes=turn.sandboxes or equipment.sandboxes)
+            if turn.shared is not None:
+                equipment = turn.shared.applied(equipment)
             answer = await run(query, equipment, Naming.now(lambda: secrets.token_hex(3)))
         return self._checked(answer)
 

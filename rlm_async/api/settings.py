@@ -78,6 +78,13 @@ def check_fallbacks(fallbacks: Sequence[str]) -> tuple[str, ...]:
     return tuple(fallbacks)
 
 
+def check_timeout(seconds: float) -> float:
+    """The time for one attempt, if it is one."""
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < float("inf"):
+        raise ConfigError(f"timeout={seconds!r}: use a number of seconds above 0")
+    return seconds
+
+
 def check_rates(rates: Rates) -> Rates:
     """The rates, if each is a number that can be kept."""
     for name in ("concurrency", "requests_per_minute", "tokens_per_minute"):

@@ -48,7 +48,8 @@ class Wiring:
     """The caller's choices. `endpoint` is an address and a key, of which either may be missing.
 
     An address without a key gets OPENAI_API_KEY, as OpenAI's own clients do. `infos` are what the caller
-    knows of models. `fallbacks` are asked in order where a model is down.
+    knows of models. `fallbacks` are asked in order where a model is down. `timeout` is seconds
+    for one attempt.
     """
 
     models: tuple[str | Model, str | Model]
@@ -58,6 +59,7 @@ class Wiring:
     run_ahead: bool
     infos: Sequence[ModelInfo] = ()
     fallbacks: Sequence[str] = ()
+    timeout: float = 600.0
 
     def __post_init__(self) -> None:
         """Raise ConfigError for what is no model."""
@@ -95,7 +97,15 @@ class Wiring:
         if base is not None:
             key = key or os.environ.get("OPENAI_API_KEY")
         infos = {info.name: info for info in self.infos}
-        return Sources(given=given, local=_local, is_local=_is_local, api_base=base, api_key=key, infos=infos)
+        return Sources(
+            given=given,
+            local=_local,
+            is_local=_is_local,
+            api_base=base,
+            api_key=key,
+            timeout=self.timeout,
+            infos=infos,
+        )
 
 
 def sinks() -> tuple[Callable[[], Sink], ...]:
