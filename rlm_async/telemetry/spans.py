@@ -1,213 +1,232 @@
-"""A run as OpenTelemetry spans: the run, its nodes, their model calls and their cells.
+"""A run as OpenTelemetry spans: the run, its nodes, their turns, model calls and cells.
 
-`invoke_workflow rlm` > `invoke_agent rlm` (one a node) > `chat {model}` and `execute_tool python`. A node
-that several parents asked for is one span under the first, with a link on each further asker's own span.
-Queue, wait and execution time stand apart. Content is left out unless the standard variable asks for it.
+`invoke_workflow rlm` > `invoke_agent rlm` (one a node, under the node that asked first) > `rlm.turn` >
+`chat {model}` and `execute_tool python`. A node that several asked for is one span, and each further asker
+has a link to it. Content is left out unless the standard variable asks for it.
 """
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from opentelemetry import trace
-from opentelemetry.context import Context
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer, TracerProvider
+from opentelemetry.trace import Span, SpanContext, Tracer, TracerProvider
 
 from rlm_async.core import events
-from rlm_async.core.graph import FINAL
-from rlm_async.core.usage import Usage
+from rlm_async.core.graph import FINAL, State
+from rlm_async.core.usage import Limits
 from rlm_async.telemetry import conventions as names
-
-Attributes = dict[str, str | int | float | bool | tuple[str, ...]]
+from rlm_async.telemetry.branch import Attributes, Branch, Pen, aggregated, fail
+from rlm_async.telemetry.content import Capture
+from rlm_async.telemetry.details import Details
+from rlm_async.telemetry.times import Epoch, Times
 
 
 class SpanSink:
     """Takes the events of one run. Started in the caller's context, so the caller's span is the parent."""
 
-    def __init__(self, provider: TracerProvider | None = None, environment: Mapping[str, str] = os.environ) -> None:
-        """Use `provider`, or the one that the program has set up; without any, spans cost next to nothing."""
-        self._tracer: Tracer = trace.get_tracer("rlm_async", tracer_provider=provider)
-        self._content = environment.get(names.CAPTURE_VARIABLE, "").upper() in names.CAPTURING
+    def __init__(
+        self,
+        provider: TracerProvider | None = None,
+        environment: Mapping[str, str] = os.environ,
+        *,
+        secrets: Iterable[str] = (),
+        details: Details | None = None,
+    ) -> None:
+        """Use `provider`, or the one that the program has set up; without any, an event costs next to nothing.
+
+        `secrets` are cut out of what is captured, should content be wanted; `details` takes it as log events.
+        """
+        self._tracer: Tracer = trace.get_tracer(names.SCOPE, tracer_provider=provider)
+        self._capture = Capture.of(environment, secrets)
+        self._details = details if self._capture.on_events else None
+        self._pen = Pen(self._tracer, Epoch(), self._capture, "")
         self._run: Span | None = None
-        self._name = ""
-        self._nodes: dict[int, Span] = {}
-        self._contexts: dict[int, trace.SpanContext] = {}
-        self._calls: dict[tuple[int, int], Span] = {}
-        self._cells: dict[tuple[int, int], Span] = {}
+        self._nodes: dict[int, Branch] = {}
+        self._left_out: dict[int, Branch | None] = {}
+        """Nodes without a span, and the nearest node above that has one."""
+        self._contexts: dict[int, SpanContext] = {}
+        self._added = 0
 
     def __call__(self, event: events.Event) -> None:
         """Start, mark or end the span that the event is about."""
+        if isinstance(event, events.RunStarted):
+            self._start_run(event)
+        elif self._run is not None:
+            self._follow(event)
+
+    def _follow(self, event: events.Event) -> None:
         match event:
-            case events.RunStarted():
-                self._start_run(event)
             case events.NodeAdded():
                 self._add_node(event)
-            case events.NodeMoved() if event.state in FINAL:
-                self._end_node(event)
-            case events.ModelAsked():
-                self._start_call(event)
-            case events.ModelReplied():
-                self._end_call(event)
-            case events.CellStarted() | events.CellEnded():
-                self._cell(event)
+            case events.NodeMoved():
+                self._move_node(event)
             case events.RunEnded():
                 self._end_run(event)
-            case _:
-                self._mark(event)
+            case events.RunStarted():
+                return
+            case _ if (branch := self._nodes.get(event.node)) is not None:
+                self._within(branch, event)
+            case events.ModelReplied():
+                self._count_tokens(event)
 
     def _start_run(self, event: events.RunStarted) -> None:
-        self._name = event.run
+        query = event.query
         attributes: Attributes = {
             names.OPERATION: "invoke_workflow",
+            names.AGENT_NAME: "rlm",
             names.CONVERSATION: event.run,
             names.RUN: event.run,
-            names.REQUEST_MODEL: event.query.model,
-            names.CONTEXT_CHARACTERS: event.query.context.characters,
+            names.REQUEST_MODEL: query.model,
+            names.STRATEGY: query.strategy,
+            names.CONTEXT_CHARACTERS: query.context.characters,
+            names.CONTEXT_DOCUMENTS: len(query.context.documents),
+            **_ceilings(event.limits),
         }
-        self._run = self._tracer.start_span("invoke_workflow rlm", attributes=attributes)
+        if self._capture.on_spans:
+            attributes[names.INPUT_MESSAGES] = self._capture.message("user", query.prompt)
+        self._pen = Pen(self._tracer, Epoch.at(event.started), self._capture, event.run)
+        start = self._pen.epoch.stamp(event.at)
+        span = self._tracer.start_span("invoke_workflow rlm", attributes=attributes, start_time=start)
+        self._run = span if span.is_recording() else None  # nobody listens, or the whole run is sampled out
 
     def _add_node(self, event: events.NodeAdded) -> None:
-        parent = self._run if event.parent is None else self._nodes.get(event.parent, self._run)
+        asker = None if event.parent is None else self._nodes.get(event.parent)
         if event.shared:
-            if parent is not None and event.node in self._contexts:
-                parent.add_link(self._contexts[event.node], {names.SHARED: True, names.NODE: event.node})
+            if asker is not None and event.node in self._contexts:
+                asker.span.add_link(self._contexts[event.node], {names.SHARED: True, names.NODE: event.node})
+                asker.fanout += 1
             return
-        attributes: Attributes = {
-            names.OPERATION: "invoke_agent",
-            names.AGENT_NAME: "rlm",
-            names.AGENT_ID: f"{self._name}/{event.node}",
-            names.RUN: self._name,
-            names.NODE: event.node,
-            names.DEPTH: event.depth,
-            names.STRATEGY: event.query.strategy,
-            names.REQUEST_MODEL: event.query.model,
-            names.CONTEXT_CHARACTERS: event.query.context.characters,
-        }
-        span = self._tracer.start_span("invoke_agent rlm", context=_within(parent), attributes=attributes)
-        self._nodes[event.node] = span
+        self._added += 1
+        if asker is not None:
+            asker.fanout += 1
+        if event.parent in self._left_out:
+            self._leave_out(event.node, self._left_out[event.parent])
+            return
+        span = self._node_span(event, asker)
+        if not span.is_recording():
+            self._leave_out(event.node, asker)
+            return
+        query = event.query
+        path = str(event.node) if asker is None else f"{asker.path}/{event.node}"
+        span.set_attribute(names.PATH, path)
+        branch = Branch(self._pen, event.node, span, path, query.prompt, Times(event.at), query.strategy != "direct")
+        self._nodes[event.node] = branch
         self._contexts[event.node] = span.get_span_context()
 
-    def _end_node(self, event: events.NodeMoved) -> None:
-        span = self._nodes.pop(event.node, None)
-        if span is None:
-            return
-        span.set_attribute(names.OUTCOME, str(event.state))
-        if event.error:
-            span.set_attribute(names.ERROR_TYPE, event.error.partition(":")[0])
-            span.set_status(Status(StatusCode.ERROR, event.error if self._content else event.error.partition(":")[0]))
-        span.end()
-
-    def _start_call(self, event: events.ModelAsked) -> None:
-        attributes: Attributes = {
-            names.OPERATION: "chat",
-            names.PROVIDER: event.model.partition("/")[0] if "/" in event.model else "unknown",
-            names.REQUEST_MODEL: event.model,
-            names.PROMPT_CHARACTERS: event.prompt_characters,
-            names.RUN: self._name,
+    def _node_span(self, event: events.NodeAdded, asker: Branch | None) -> Span:
+        query = event.query
+        attributes: Attributes = {  # given at the start: samplers see these
+            names.OPERATION: "invoke_agent",
+            names.AGENT_NAME: "rlm",
+            names.CONVERSATION: self._pen.run,
+            names.RUN: self._pen.run,
             names.NODE: event.node,
+            names.DEPTH: event.depth,
+            names.STRATEGY: query.strategy,
+            names.REQUEST_MODEL: query.model,
+            names.CONTEXT_CHARACTERS: query.context.characters,
+            names.SAMPLE: query.sample,
         }
-        span = self._tracer.start_span(
-            f"chat {event.model}",
-            context=_within(self._nodes.get(event.node)),
-            kind=SpanKind.CLIENT,
-            attributes=attributes,
-        )
-        self._calls[event.node, event.call] = span
+        if self._capture.on_spans:
+            attributes[names.INPUT_MESSAGES] = self._capture.message("user", query.prompt)
+        parent = self._run
+        if asker is not None:
+            attributes.update({f"{name}.asked_in": value for name, value in asker.place.items()})
+            parent = asker.span
+        context = None if parent is None else trace.set_span_in_context(parent)
+        start = self._pen.epoch.stamp(event.at)
+        return self._tracer.start_span("invoke_agent rlm", context=context, attributes=attributes, start_time=start)
 
-    def _end_call(self, event: events.ModelReplied) -> None:
-        span = self._calls.pop((event.node, event.call), None)
-        if span is None:
-            return
-        usage = event.usage
-        span.set_attributes(
-            {
-                names.RESPONSE_MODEL: event.model,
-                names.INPUT_TOKENS: usage.prompt_tokens,
-                names.OUTPUT_TOKENS: usage.completion_tokens,
-                names.CACHED_TOKENS: usage.cached_tokens,
-                names.QUEUE_SECONDS: event.waited,
-                names.CALL_SECONDS: event.seconds,
-                names.ATTEMPTS: event.attempts,
-                names.CACHE_HIT: event.cached,
-                **_money(usage),
-            }
-        )
-        if event.error:
-            kind = event.error.partition(":")[0]
-            span.set_attribute(names.ERROR_TYPE, kind)
-            span.set_status(Status(StatusCode.ERROR, kind))
-        elif self._content:
-            said = [{"role": "assistant", "parts": [{"type": "text", "content": event.text}]}]
-            span.set_attribute(names.OUTPUT_MESSAGES, json.dumps(said, ensure_ascii=False))
-        span.end()
+    def _leave_out(self, node: int, above: Branch | None) -> None:
+        """The sampler wants no span of this node, and so of nothing below it: the node above counts it."""
+        self._left_out[node] = above
+        if above is not None:
+            above.unsampled += 1
 
-    def _cell(self, event: events.CellStarted | events.CellEnded) -> None:
-        key = (event.node, event.cell)
-        if isinstance(event, events.CellStarted):
-            attributes: Attributes = {
-                names.OPERATION: "execute_tool",
-                names.TOOL_NAME: "python",
-                names.TOOL_CALL: f"{event.node}.{event.cell}",
-                names.RUN: self._name,
-                names.NODE: event.node,
-            }
-            if self._content:
-                attributes[names.TOOL_ARGUMENTS] = event.code
-            context = _within(self._nodes.get(event.node))
-            self._cells[key] = self._tracer.start_span("execute_tool python", context=context, attributes=attributes)
+    def _move_node(self, event: events.NodeMoved) -> None:
+        branch = self._nodes.get(event.node)
+        if branch is None:
+            above = self._left_out.get(event.node)
+            if above is not None and event.state is State.FAILED:
+                above.unsampled_failed += 1
+                facts: Attributes = {names.NODE: event.node, names.ERROR_TYPE: names.error_type(event.error)}
+                above.mark(names.FAILED_EVENT, event.at, facts)
             return
-        span = self._cells.pop(key, None)
-        if span is None:
-            return
-        output = event.output
-        span.set_attributes({names.OUTCOME: output.outcome, names.CPU_SECONDS: output.cpu_seconds})
-        if output.error is not None:
-            span.set_attribute(names.ERROR_TYPE, output.error.type)
-        if self._content:
-            span.set_attribute(names.TOOL_RESULT, output.stdout)
-        span.end()
+        branch.times.move(event.state, event.at)
+        if event.state in FINAL:
+            del self._nodes[event.node]
+            branch.end(event.at, str(event.state), event.error)
 
-    def _mark(self, event: events.Event) -> None:
-        span = self._nodes.get(getattr(event, "node", -1))
-        if span is None:
-            return
+    def _within(self, branch: Branch, event: events.Event) -> None:
         match event:
-            case events.StrategyChosen():
-                span.set_attributes({names.STRATEGY: event.strategy, names.REASON: event.reason})
-            case events.SandboxOpened():
-                span.set_attribute(names.LAYERS, event.layers)
-            case events.LimitHit():
-                span.add_event("rlm.limit", {names.LIMIT: event.resource, names.SCOPE: event.scope})
+            case events.ModelAsked():
+                branch.asked(event)
+            case events.ModelReplied():
+                self._replied(branch, event)
+            case events.CellStarted():
+                branch.started_cell(event)
+            case events.CellEnded():
+                branch.ended_cell(event)
             case events.NodeAnswered():
-                span.set_attributes({names.STATUS: event.status, **_aggregated(event.usage)})
+                branch.span.set_attributes({names.STATUS: event.status, **aggregated(event.usage)})
+                if self._capture.on_spans:
+                    branch.span.set_attribute(names.OUTPUT_MESSAGES, self._capture.message("assistant", event.text))
+            case _:
+                _mark(branch, event)
+
+    def _replied(self, branch: Branch, event: events.ModelReplied) -> None:
+        span = branch.replied(event)
+        if span is not None and self._details is not None and not event.error:
+            question = None if branch.looping else branch.question
+            self._details.tell(span, event, question, self._capture, self._pen.epoch.stamp(event.at))
+
+    def _count_tokens(self, event: events.ModelReplied) -> None:
+        above = self._left_out.get(event.node)
+        if above is not None:
+            above.unsampled_tokens += event.usage.tokens
 
     def _end_run(self, event: events.RunEnded) -> None:
-        for span in (*self._cells.values(), *self._calls.values(), *self._nodes.values()):
-            span.set_attribute(names.OUTCOME, "cancelled")
-            span.end()
-        if self._run is None:
+        run, self._run = self._run, None
+        if run is None:
             return
-        self._run.set_attributes({names.STATUS: event.status, **_aggregated(event.usage)})
+        for branch in self._nodes.values():
+            branch.end(event.at, "cancelled")
+        self._nodes.clear()
+        run.set_attributes({names.STATUS: event.status, names.NODES: self._added, **aggregated(event.usage)})
+        if self._capture.on_spans:
+            run.set_attribute(names.OUTPUT_MESSAGES, self._capture.message("assistant", event.text))
         if event.error:
-            kind = event.error.partition(":")[0]
-            self._run.set_attribute(names.ERROR_TYPE, kind)
-            self._run.set_status(Status(StatusCode.ERROR, kind))
-        self._run.end()
+            fail(run, event.error)
+        run.end(self._pen.epoch.stamp(event.at))
 
 
-def _within(span: Span | None) -> Context | None:
-    return None if span is None else trace.set_span_in_context(span)
+def _mark(branch: Branch, event: events.Event) -> None:
+    """What is an attribute or an event of a node's span."""
+    match event:
+        case events.StrategyChosen():
+            branch.looping = event.strategy != "direct"
+            branch.span.set_attributes({names.STRATEGY: event.strategy, names.REASON: event.reason})
+        case events.SandboxOpened():
+            branch.span.set_attribute(names.LAYERS, event.layers)
+        case events.LimitHit():
+            branch.mark(names.LIMIT_EVENT, event.at, {names.LIMIT: event.resource, names.SCOPE_OF_LIMIT: event.scope})
+        case events.QueryRefused():
+            branch.mark(names.REFUSAL_EVENT, event.at, {names.ERROR_TYPE: names.error_type(event.error)})
+        case events.Folded():
+            branch.folded = True
+            facts: Attributes = {
+                names.FOLD_POLICY: event.policy,
+                names.FOLD_TURNS: event.turns,
+                names.FOLD_BEFORE: event.before,
+                names.FOLD_AFTER: event.after,
+            }
+            branch.mark(names.FOLD_EVENT, event.at, facts)
 
 
-def _money(usage: Usage) -> Attributes:
-    return {} if usage.usd is None else {names.USD: usage.usd}
-
-
-def _aggregated(usage: Usage) -> Attributes:
-    return {
-        names.AGGREGATED_INPUT: usage.prompt_tokens,
-        names.AGGREGATED_OUTPUT: usage.completion_tokens,
-        **_money(usage),
-    }
+def _ceilings(limits: Limits) -> Attributes:
+    """The limits that are set, as `rlm.limit.NAME`."""
+    values = {"depth": limits.depth, "calls": limits.calls, "tokens": limits.tokens, "usd": limits.usd}
+    values["seconds"] = limits.seconds
+    return {f"{names.LIMIT}.{name}": value for name, value in values.items() if value is not None}
