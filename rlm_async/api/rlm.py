@@ -27,7 +27,7 @@ from rlm_async.api.settings import (
     schema_text,
 )
 from rlm_async.api.tools import tools_by_name
-from rlm_async.api.wiring import Resources, Wiring, sinks
+from rlm_async.api.wiring import Resources, Wiring, views
 from rlm_async.batch.corpora import Corpora
 from rlm_async.batch.sources import Form, Given, numbered
 from rlm_async.core.answer import Answer
@@ -109,7 +109,7 @@ class RLM:
         self.strategy = strategy
         self.strict = strict
         self._tools = tools_by_name(tools)
-        self._sinks = tuple(sinks)
+        self._sinks = (*views((api_base, api_key)), *sinks)
         self._wiring = Wiring(
             models=(model, model if sub_model is None else sub_model),
             endpoint=(api_base, api_key),
@@ -228,7 +228,8 @@ class RLM:
         the whole batch, of which `calls`, `tokens`, `usd` and `seconds` count; `RLM.limits` hold for each item.
         ordered: results in the order of their items. Equal sub-queries of all items are asked once.
 
-        Raises ConfigError before anything is asked, and where the batch had to stop early.
+        Raises ConfigError before anything is asked; Refused where `total` was reached, and ModelError where the
+        provider failed 25 items in a row, both after the results of what had been asked.
         """
         async with self.asker(context, schema=schema, total=total) as asker:
             executor = InHand(asker, self._wiring.rates.concurrency)
@@ -267,7 +268,7 @@ class RLM:
                 history=turn.history,
             )
             equipment = self._equipment(resources)
-            listening = (*(make() for make in (*sinks(), *self._sinks)), *turn.sinks)
+            listening = (*(make() for make in self._sinks), *turn.sinks)
             equipment = replace(equipment, sinks=listening, sandboxes=turn.sandboxes or equipment.sandboxes)
             if turn.shared is not None:
                 equipment = turn.shared.applied(equipment)

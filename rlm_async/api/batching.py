@@ -1,0 +1,197 @@
+"""What the items of a batch share: the ledger, the memory of answered calls, the texts, the end in time."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import anyio
+
+from rlm_async.api.detached import detached
+from rlm_async.api.wiring import Resources
+from rlm_async.batch.corpora import Corpora
+from rlm_async.batch.here import answered_by
+from rlm_async.batch.run import Batch, Ordered, Stop
+from rlm_async.batch.window import Window
+from rlm_async.contexts import load_async
+from rlm_async.core.answer import Answer
+from rlm_async.core.budget import Budget
+from rlm_async.core.context import Context
+from rlm_async.core.events import LimitHit
+from rlm_async.core.items import Item, ItemResult, answered, failed
+from rlm_async.core.usage import Limits
+from rlm_async.engine.equipment import Equipment
+from rlm_async.errors import BudgetExceeded, ModelError, Refused, RLMError
+from rlm_async.models.cache import Cache, MemoryMemo
+from rlm_async.models.tariff import check_prices
+from rlm_async.ports import Asker, Deliver, Job
+
+LEDGER = "the batch"
+FULL = 0.9
+"""Part of a gate's ceiling from which on it counts as full."""
+
+
+@dataclass(slots=True, eq=False)
+class Shared:
+    """One batch's ledger, model and end: what each of its runs is given in place of its own."""
+
+    resources: Resources
+    total: Limits
+    ledger: Budget = field(init=False)
+    model: Cache = field(init=False)
+    ends: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin now; equal requests of all items share one call from here on."""
+        self.ledger = Budget(LEDGER, self.total)
+        self.model = Cache(self.resources.table, MemoryMemo())
+        self.ends = float("inf") if self.total.seconds is None else anyio.current_time() + self.total.seconds
+
+    def applied(self, equipment: Equipment) -> Equipment:
+        """The equipment of one of the batch's runs."""
+        limits = equipment.limits
+        if self.ends != float("inf"):
+            limits = limits.narrowed(seconds=max(self.ends - equipment.clock(), 0.001))
+        return replace(equipment, model=self.model, above=self.ledger, limits=limits)
+
+    def check(self) -> None:
+        """Raise BudgetExceeded where nothing is left for a further item."""
+        left = self.ledger.left()
+        for resource, amount in left.items():
+            if amount is not None and amount <= 0 and not getattr(self.ledger.held, resource):
+                raise BudgetExceeded(LEDGER, resource, 1, 0)
+        if anyio.current_time() >= self.ends:
+            raise BudgetExceeded(LEDGER, "seconds", 0, 0)
+
+    def cut(self, answer: Answer | None, error: RLMError | None) -> bool:
+        """Whether it was the batch's own limit that ended a run."""
+        if isinstance(error, BudgetExceeded) and error.scope == LEDGER:
+            return True
+        if answer is None or answer.status == "complete":
+            return False
+        if answer.limit == "seconds" and anyio.current_time() >= self.ends:
+            return True
+        return any(isinstance(event, LimitHit) and event.scope == LEDGER for event in answer.trace)
+
+
+Asking = Callable[[str, Context, str | None, Shared], Awaitable[Answer]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BatchAsker:
+    """Answers items with one RLM; implements `ports.Asker`."""
+
+    asking: Asking
+    corpora: Corpora
+    shared: Shared
+    schema: str | None = None
+
+    @property
+    def hungry(self) -> bool:
+        """Whether no gate is full."""
+        gates = self.shared.resources.table.statistics().values()
+        return all(gate.waiting == 0 and gate.in_flight < FULL * gate.ceiling for gate in gates)
+
+    async def __call__(self, item: Item) -> ItemResult:
+        """Answer one item."""
+        try:
+            self.shared.check()
+            context = await self.corpora.of(item)
+            answer = await self.asking(item.question, context, self.schema, self.shared)
+        except RLMError as error:
+            begun = error.answer if isinstance(error.answer, Answer) else None
+            return failed(item, error, cut=self.shared.cut(begun, error))
+        return answered(item, answer, cut=self.shared.cut(answer, None))
+
+
+async def load_paths(paths: Sequence[str]) -> Context:
+    """The context of an item's own paths."""
+    return await load_async([Path(path) for path in paths])
+
+
+def check_total(total: Limits | None, resources: Resources) -> Limits:
+    """The batch's own limits; raises ConfigError for money that cannot be counted."""
+    if total is None:
+        return Limits(calls=None, tokens=None)
+    check_prices(total, sorted(resources.models), resources.table.info)
+    return total
+
+
+@dataclass(frozen=True, slots=True)
+class InHand:
+    """The executor behind `RLM.batch`: the asker is open already."""
+
+    asker: Asker
+    most: int
+
+    async def execute(self, job: Job, items: AsyncIterator[Item], deliver: Deliver) -> None:  # noqa: ARG002 - part of the port
+        """Answer every item on this event loop."""
+        await answered_by(self.asker, items, deliver, Window(self.most, lambda: self.asker.hungry))
+
+
+async def results(
+    items: AsyncGenerator[Item, None], executor: InHand, *, ordered: bool
+) -> AsyncGenerator[ItemResult, None]:
+    """The results of `items` as they come, no more of them made than are taken; `ordered` as their items came."""
+    send, receive = anyio.create_memory_object_stream[ItemResult](float("inf"))
+    failures: list[Exception] = []
+    taken = Taken(2 * executor.most)
+
+    async def work() -> None:
+        with send:
+            try:
+                await _poured(taken.paced(items), executor, send.send_nowait, ordered=ordered)
+            except Exception as error:  # noqa: BLE001 - carried to the consumer, and raised there
+                failures.append(error)
+
+    async with aclosing(items):
+        with receive:
+            async with detached(work):
+                async for result in receive:
+                    taken.one()
+                    yield result
+    if failures:
+        raise failures[0]
+
+
+async def _poured(
+    items: AsyncGenerator[Item, None], executor: InHand, keep: Callable[[ItemResult], None], *, ordered: bool
+) -> None:
+    line = Ordered(keep)
+    batch = Batch(executor, {}, line if ordered else keep)
+    async with aclosing(items), aclosing(line.announced(items, 2 * executor.most)) as announced:
+        await batch.run(announced if ordered else items)
+    line.flush()
+    if batch.stop.reason:
+        raise stopped(batch.stop)
+
+
+def stopped(stop: Stop) -> RLMError:
+    """The error of a batch that did not come to its end: its own limit, or the provider."""
+    kind = Refused if stop.limited else ModelError
+    return kind(f"the batch stopped early: {stop.reason}")
+
+
+class Taken:
+    """Keeps a consumer's pace: no more than `most` items are ahead of the results that were taken."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._ahead = 0
+        self._room = anyio.Event()
+
+    def one(self) -> None:
+        """A result was taken."""
+        self._ahead -= 1
+        self._room.set()
+
+    async def paced(self, items: AsyncIterator[Item]) -> AsyncGenerator[Item, None]:
+        """The same items."""
+        async for item in items:
+            while self._ahead >= self._most:
+                self._room = anyio.Event()
+                await self._room.wait()
+            self._ahead += 1
+            yield item
