@@ -14,7 +14,12 @@ from rlm_async.models.stack import Rings
 from rlm_async.models.table import ModelTable, Sources
 from rlm_async.ports import Model, SandboxFactory, Sink, Strategy
 from rlm_async.sandbox.factory import Sandbox
+from rlm_async.sandbox.limits import CellLimits
 from rlm_async.strategies.registry import strategies
+from rlm_async.telemetry.content import secrets_of
+from rlm_async.telemetry.details import Details
+from rlm_async.telemetry.instruments import Instruments
+from rlm_async.telemetry.metrics import MetricSink
 from rlm_async.telemetry.spans import SpanSink
 
 GIVEN = ("the given model", "the given sub-model")
@@ -83,7 +88,7 @@ class Wiring:
             table = await stack.enter_async_context(ModelTable(sources, rings, self.fallbacks))
             sandboxes = self.sandbox
             if sandboxes is None:
-                sandboxes = await stack.enter_async_context(Sandbox(lazy=self.run_ahead))
+                sandboxes = await stack.enter_async_context(Sandbox(lazy=self.run_ahead, cell=self._cell()))
             yield Resources(
                 table=table,
                 sandboxes=sandboxes,
@@ -91,6 +96,10 @@ class Wiring:
                 root_model=names[0],
                 sub_model=names[1],
             )
+
+    def _cell(self) -> CellLimits:
+        """A cell may have as many sub-queries in flight as the gate lets through."""
+        return CellLimits(window=max(CellLimits().window, self.rates.concurrency))
 
     def _sources(self, given: Mapping[str, Model]) -> Sources:
         base, key = self.endpoint
@@ -108,9 +117,15 @@ class Wiring:
         )
 
 
-def sinks() -> tuple[Callable[[], Sink], ...]:
-    """The views that every run has: spans, which cost next to nothing until the program sets up a provider."""
-    return (SpanSink,)
+def views(endpoint: tuple[str | None, str | None]) -> tuple[Callable[[], Sink], ...]:
+    """The views that every run has: spans and metrics, which cost next to nothing until a program sets up providers.
+
+    What `endpoint` holds is cut out of content, should content be captured.
+    """
+    base, key = endpoint
+    secrets = (*secrets_of(base or ""), *([key] if key else ()))
+    instruments, details = Instruments(), Details()  # the API keeps each for ever: one set for all runs
+    return (lambda: SpanSink(secrets=secrets, details=details), lambda: MetricSink(instruments))
 
 
 # The local model brings an HTTP client and an installer: half a second of imports, which a program that

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Self
+from urllib.parse import parse_qsl, urlsplit
 
 from rlm_async.telemetry import conventions as names
 
@@ -62,3 +63,13 @@ class Capture:
         """One message in the conventions' JSON form."""
         parts = [{"type": "text", "content": self.text(text)}]
         return json.dumps([{"role": role, "parts": parts}], ensure_ascii=False)
+
+
+def secrets_of(address: str) -> tuple[str, ...]:
+    """What must not be shown of an address: its user's password, and the values of its query."""
+    try:
+        parts = urlsplit(address)
+        found = [parts.password or "", *(value for _, value in parse_qsl(parts.query))]
+    except ValueError:
+        found = [address]
+    return tuple(value for value in found if value)
