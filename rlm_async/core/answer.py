@@ -36,6 +36,8 @@ class RunUsage:
     """The cost of a whole run: the sum over its graph, each shared node once. `usd` None is unknown."""
 
     total: Usage = NOTHING
+    recalled: Usage = NOTHING
+    """The part of `total` that an earlier run had paid, which this one resumed: this run has paid the rest."""
     seconds: float = 0.0
     by_model: Mapping[str, Usage] = field(default_factory=dict)
     by_depth: Mapping[int, Usage] = field(default_factory=dict)

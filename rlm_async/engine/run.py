@@ -184,13 +184,17 @@ def _usage(ledger: Budget, world: World) -> RunUsage:
     """The run's cost by model and by depth, from its trace; the total is the ledger's."""
     by_model: dict[str, Usage] = {}
     by_depth: dict[int, Usage] = {}
+    recalled = Usage()
     nodes = world.scheduler.graph.nodes
     for event in world.record.events:
         if isinstance(event, events.ModelReplied):
             depth = nodes[event.node].depth
             by_model[event.model] = by_model.get(event.model, Usage()) + event.usage
             by_depth[depth] = by_depth.get(depth, Usage()) + event.usage
-    return RunUsage(total=ledger.usage, seconds=world.record.now, by_model=by_model, by_depth=by_depth)
+            recalled += event.usage if event.cached else Usage()
+    return RunUsage(
+        total=ledger.usage, recalled=recalled, seconds=world.record.now, by_model=by_model, by_depth=by_depth
+    )
 
 
 def _line(error: RLMError | None) -> str:

@@ -1,0 +1,237 @@
+"""What a journal's rows say, as values. A connection of its own, which never waits for the writer."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from rlm_async.core.context import Context, Document
+from rlm_async.core.data import Data
+from rlm_async.core.events import Event
+from rlm_async.core.messages import Completion
+from rlm_async.core.usage import NOTHING, Limits, ModelInfo, Usage
+from rlm_async.errors import ConfigError
+from rlm_async.journal import owner
+from rlm_async.journal.codec import KINDS, LOST, Unpacker, remade, unpack_context
+from rlm_async.journal.records import ContextRecord, Kept, RunFilter, RunRecord, RunStatus
+from rlm_async.journal.schema import told
+from rlm_async.journal.writer import plain_text
+
+_CONTEXTS = 32
+"""Contexts that are kept in memory for whoever reads many events about the same ones."""
+
+
+class Reader:
+    """Reads runs, events, completions and contexts. Safe to use from every thread, one at a time."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        """Read over `connection`, which is closed with the reader."""
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA query_only=ON")
+        self._connection = connection
+        self._path = path
+        self._lock = threading.RLock()
+        self._context: Callable[[bytes], Context] = lru_cache(_CONTEXTS)(self._found_context)
+        self._unpacker = Unpacker(self._text, self._context)
+
+    def close(self) -> None:
+        """Close the connection."""
+        with self._lock:
+            self._connection.close()
+
+    def runs(self, wanted: RunFilter) -> list[RunRecord]:
+        """The runs that are wanted, newest first."""
+        clauses, values = _clauses(wanted)
+        where = f"WHERE {' AND '.join(clauses)}" if clauses else ""
+        found = []
+        with self._reading():
+            for row in self._connection.execute(f"SELECT * FROM runs {where} ORDER BY number DESC", values):  # noqa: S608 - fixed clauses
+                record = self._record(row)
+                if wanted.status in {None, record.status}:
+                    found.append(record)
+                if len(found) == wanted.most:
+                    break
+        return found
+
+    def run(self, name: str) -> RunRecord:
+        """The run of that name, of which it is the beginning, or `last`; raises ConfigError."""
+        if name == "last":
+            rows = self._rows("SELECT * FROM runs ORDER BY number DESC LIMIT 1")
+        else:
+            rows = self._rows("SELECT * FROM runs WHERE run = ?", name)
+            rows = rows or self._rows("SELECT * FROM runs WHERE substr(run, 1, ?) = ? LIMIT 6", len(name), name)
+        if len(rows) == 1 and name:
+            with self._reading():
+                return self._record(rows[0])
+        if not rows or not name:
+            raise ConfigError(f"there is no run {name!r} in {self._path}; `rlm-async runs` lists them")
+        names = ", ".join(row["run"] for row in rows[:5])
+        raise ConfigError(f"several runs begin with {name!r} ({names}); write more of the name")
+
+    def events(self, run: str, after: int = -1) -> list[tuple[int, Event]]:
+        """The run's events with their positions, those after position `after`; of kinds that are known here."""
+        query = "SELECT position, kind, body FROM events WHERE run = ? AND position > ? ORDER BY position"
+        with self._reading():
+            rows = self._connection.execute(query, (self._number(run), after)).fetchall()
+            return [
+                (row["position"], self._unpacker.unpack(row["body"], KINDS[row["kind"]]))
+                for row in rows
+                if row["kind"] in KINDS
+            ]
+
+    def completions(self, run: str) -> list[Kept]:
+        """The run's requests and how they ended, by node and turn."""
+        with self._reading():
+            rows = self._connection.execute(
+                "SELECT * FROM completions WHERE run = ? ORDER BY node, turn, occurrence", (self._number(run),)
+            ).fetchall()
+            return [self._kept(row) for row in rows]
+
+    def context(self, digest: str) -> Context | None:
+        """The context of that digest, if its text was kept."""
+        raw = bytes.fromhex(digest)
+        if not self._rows("SELECT 1 FROM contexts WHERE digest = ?", raw):
+            return None
+        with self._reading():
+            return self._context(raw)
+
+    def unfinished(self, identity: bytes) -> str:
+        """The newest run of the same question, if it has no complete answer and nobody works on it; else empty."""
+        for row in self._rows("SELECT * FROM runs WHERE identity = ? ORDER BY number DESC", identity):
+            status = _status(row)
+            if status == "complete":
+                return ""
+            if status != "running":
+                return str(row["run"])
+        return ""
+
+    def resumable(self, run: str) -> tuple[Kept, ...]:
+        """What a run had answered, and what those had that it resumed itself."""
+        found: dict[tuple[str, int], Kept] = {}
+        seen: set[str] = set()
+        while run and run not in seen:
+            seen.add(run)
+            for kept in self.completions(run):
+                if kept.completion is not None:
+                    found.setdefault((kept.key, kept.occurrence), kept)
+            rows = self._rows("SELECT origin FROM runs WHERE run = ?", run)
+            run = str(rows[0]["origin"]) if rows else ""
+        return tuple(found.values())
+
+    def of_batch(self, batch: str, key: bytes) -> Completion | None:
+        """What any run of a batch was answered to a request."""
+        query = (
+            "SELECT completions.body FROM completions JOIN runs ON runs.number = completions.run"
+            " WHERE key = ? AND batch = ? AND completions.error = '' AND occurrence = 0 LIMIT 1"
+        )
+        with self._reading():
+            row = self._connection.execute(query, (key, batch)).fetchone()
+            return None if row is None else self._unpacker.unpack(row["body"], Completion)
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        with self._lock, told(self._path):
+            yield
+
+    def _rows(self, query: str, *values: object) -> list[sqlite3.Row]:
+        with self._reading():
+            return self._connection.execute(query, values).fetchall()
+
+    def _number(self, run: str) -> int:
+        row = self._connection.execute("SELECT number FROM runs WHERE run = ?", (run,)).fetchone()
+        if row is None:
+            raise ConfigError(f"there is no run {run!r} in {self._path}; `rlm-async runs` lists them")
+        return int(row["number"])
+
+    def _text(self, digest: bytes) -> str:
+        row = self._connection.execute("SELECT packed, body FROM texts WHERE digest = ?", (digest,)).fetchone()
+        return LOST if row is None else plain_text(row["packed"], row["body"])
+
+    def _found_context(self, digest: bytes) -> Context:
+        row = self._connection.execute("SELECT shape, body FROM contexts WHERE digest = ?", (digest,)).fetchone()
+        if row is None:
+            return Context((Document("context", LOST),))
+        return unpack_context(row["shape"], row["body"], self._text)
+
+    def _kept(self, row: sqlite3.Row) -> Kept:
+        return Kept(
+            key=row["key"].hex(),
+            occurrence=row["occurrence"],
+            node=row["node"],
+            turn=row["turn"],
+            completion=None if row["error"] else self._unpacker.unpack(row["body"], Completion),
+            error=row["error"],
+            free=bool(row["free"]),
+        )
+
+    def _record(self, row: sqlite3.Row) -> RunRecord:
+        settings = self._unpacker.data(row["opening"])
+        return RunRecord(
+            run=row["run"],
+            status=_status(row),
+            started=row["started"],
+            ended=row["ended"],
+            question=row["question"],
+            context=remade(ContextRecord, settings["context"]),
+            model=row["model"],
+            sub_model=settings["sub_model"],
+            strategy=settings["strategy"],
+            schema=settings["schema"],
+            limits=remade(Limits, settings["limits"]),
+            infos=tuple(remade(ModelInfo, info) for info in settings["infos"]),
+            tools=settings["tools"],
+            version=row["version"],
+            content=row["content"],
+            usage=_usage(row),
+            recalled=self._unpacker.unpack(row["recalled"], Usage) if row["recalled"] else NOTHING,
+            nodes=row["nodes"],
+            text=row["text"],
+            data=self._data(row["data"]),
+            limit=row["cut"],
+            error=row["error"],
+            origin=row["origin"],
+            batch=row["batch"],
+            item=row["item"],
+        )
+
+    def _data(self, body: bytes | None) -> Data:
+        data: Any = self._unpacker.data(body) if body else None
+        return data  # type: ignore[no-any-return]  # packed from Data
+
+
+def _clauses(wanted: RunFilter) -> tuple[list[str], list[object]]:
+    clauses: list[str] = []
+    values: list[object] = []
+    for clause, value in (
+        ("started >= ?", wanted.since),
+        ("started < ?", wanted.before),
+        ("batch = ?", wanted.batch),
+        ("item = ?", wanted.item),
+    ):
+        if value is not None:
+            clauses.append(clause)
+            values.append(value)
+    if wanted.text:
+        clauses.append("(instr(lower(question), ?) OR instr(lower(text), ?))")
+        values += [wanted.text.lower()] * 2
+    return clauses, values
+
+
+def _status(row: sqlite3.Row) -> RunStatus:
+    status: RunStatus = row["status"]
+    return "interrupted" if status == "running" and not owner.alive(row["owner"]) else status
+
+
+def _usage(row: sqlite3.Row) -> Usage:
+    return Usage(
+        calls=row["calls"],
+        prompt_tokens=row["prompt_tokens"],
+        completion_tokens=row["completion_tokens"],
+        cached_tokens=row["cached_tokens"],
+        nanos=row["nanos"],
+    )

@@ -1,0 +1,160 @@
+"""The journal: one file, in which runs last. Read this first.
+
+What is written: each run with its settings, every event of its trace, and every completion under the key of
+its request, as they happen. What for: a killed run is resumed, a run is replayed with no model, two runs
+are compared, and viewers and exports read it. Several processes may share a file.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from rlm_async import __version__
+from rlm_async.core.context import Context
+from rlm_async.core.events import Event
+from rlm_async.errors import ConfigError
+from rlm_async.journal import pruning
+from rlm_async.journal.batch import Batch
+from rlm_async.journal.owner import this_process
+from rlm_async.journal.reading import Reader
+from rlm_async.journal.recording import Recording
+from rlm_async.journal.records import CONTENTS, Content, Kept, Opening, RunFilter, RunRecord
+from rlm_async.journal.rows import RunRow
+from rlm_async.journal.schema import connected, told
+from rlm_async.journal.writer import Writer
+
+
+class Journal:
+    """A store of runs. A context manager: leaving it writes what is on its way and closes the file.
+
+    Everything here may be called from any thread; what touches the disk blocks, so call it in a thread where
+    an event loop runs. Nothing is written before the first run begins.
+    """
+
+    def __init__(self, path: str | Path, *, content: Content = "full", create: bool = True) -> None:
+        """Open the file; raises ConfigError that names it and says what to do.
+
+        content: "full"; "no-context" leaves the inputs out, which a replay is then given again; "none"
+        leaves out every word: neither resume nor replay is possible then. create: make the file where
+        there is none, and bring an older one up to date.
+        """
+        if content not in CONTENTS:
+            raise ConfigError(f"there is no journal content {content!r}; choose one of: {', '.join(CONTENTS)}")
+        self.path = Path(path).expanduser()
+        self.content: Content = content
+        self._owner = this_process()
+        self._reader = Reader(connected(self.path, create=create), self.path)
+        self._lock = threading.Lock()
+        self._writer: Writer | None = None
+        self._batches: dict[str, Batch] = {}
+        self._closed = False
+
+    def __enter__(self) -> Self:
+        """Use it for the length of the block."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close it."""
+        self.close()
+
+    def close(self) -> None:
+        """Write what is on its way, and close the file; again is harmless."""
+        with self._lock:
+            closed, self._closed = self._closed, True
+        if closed:
+            return
+        if self._writer is not None:
+            self._writer.close()
+        self._reader.close()
+
+    # Reading
+
+    def runs(self, wanted: RunFilter | None = None) -> list[RunRecord]:
+        """The runs that are wanted, newest first."""
+        return self._reader.runs(wanted or RunFilter())
+
+    def run(self, name: str) -> RunRecord:
+        """The run of that name, of which `name` is the beginning, or `last`; raises ConfigError."""
+        return self._reader.run(name)
+
+    def events(self, run: str) -> list[Event]:
+        """The trace of a run by its whole name, as far as it is written: equal to what its sinks were told."""
+        return [event for _, event in self._reader.events(run)]
+
+    def events_after(self, run: str, position: int) -> list[tuple[int, Event]]:
+        """Events with their positions, those after `position` (-1 for all): for whoever watches a run go on."""
+        return self._reader.events(run, position)
+
+    def completions(self, run: str) -> list[Kept]:
+        """The requests of a run and how they ended, by node and turn."""
+        return self._reader.completions(run)
+
+    def context(self, digest: str) -> Context | None:
+        """The context of that digest; None where its text was not kept."""
+        return self._reader.context(digest)
+
+    # Writing
+
+    def begin(self, opening: Opening) -> Recording:
+        """Begin to write a run; raises ConfigError where nothing can be written.
+
+        What it returns is the run's sink and memo. An unfinished run of the same question is resumed,
+        unless `opening` says otherwise: then its completions answer again what they had answered.
+        """
+        origin = self._reader.unfinished(opening.identity) if opening.resume and self.content != "none" else ""
+        known = self._reader.resumable(origin) if origin else ()
+        if origin and self._reader.run(origin).limits != opening.limits:
+            known = tuple(kept for kept in known if kept.completion is None or kept.completion.finish != "length")
+        writer = self._writing()
+        row = RunRow(opening=opening, owner=self._owner, origin=origin, version=__version__, content=self.content)
+        writer.put(row)
+        writer.flush()
+        batch = self._batch(opening.batch) if opening.batch and self.content != "none" else None
+        return Recording(row.number, writer, self.content, origin=origin, known=known, batch=batch)
+
+    def flush(self) -> None:
+        """Wait until all that was written before is on disk; raises ConfigError where it could not be."""
+        if self._writer is not None:
+            self._writer.flush()
+
+    def delete(self, runs: Iterable[str]) -> None:
+        """Delete runs by their whole names, and what only they have used."""
+        with told(self.path), self._changing() as connection:
+            pruning.delete(connection, runs)
+
+    def vacuum(self) -> None:
+        """Give the space of deleted runs back to the disk."""
+        with told(self.path), self._changing() as connection:
+            pruning.vacuum(connection)
+
+    def _writing(self) -> Writer:
+        with self._lock:
+            if self._closed:
+                raise ConfigError(f"the journal {self.path} is closed already")
+            if self._writer is not None and self._writer.broken:
+                self._writer.close()  # the disk may be well again; what was lost stays lost
+                self._writer = None
+            if self._writer is None:
+                connection = connected(self.path, create=True)
+                self._writer = Writer(connection, self.path, contexts=self.content == "full")
+            return self._writer
+
+    @contextmanager
+    def _changing(self) -> Iterator[sqlite3.Connection]:
+        connection = connected(self.path, create=False)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    def _batch(self, name: str) -> Batch:
+        with self._lock:
+            return self._batches.setdefault(name, Batch(name, self._reader))
