@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import secrets
 import threading
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping, Sequence
@@ -25,6 +26,7 @@ from rlm_async.api.settings import (
     check_timeout,
     read_context,
     schema_text,
+    with_citations,
 )
 from rlm_async.api.tools import tools_by_name
 from rlm_async.api.wiring import Resources, Wiring, views
@@ -52,6 +54,7 @@ class _Turn:
     history: tuple[tuple[str, str], ...] = ()
     sinks: tuple[Sink, ...] = ()
     schema: str | None = None
+    cite: bool = False
     shared: Shared | None = None
 
 
@@ -137,29 +140,42 @@ class RLM:
         await self._entered.pop().aclose()
 
     async def ask(
-        self, question: str, context: Input = None, *, schema: Mapping[str, object] | type | None = None
+        self,
+        question: str,
+        context: Input = None,
+        *,
+        schema: Mapping[str, object] | type | None = None,
+        cite: bool = False,
     ) -> Answer:
         """Answer a question about an input of any length.
 
         question: what is wanted to be known. context: a str (the text itself), a list or dict of str, a
         Path or several, a Context. schema: a JSON Schema or a pydantic class for `Answer.data`.
+        cite: give `Answer.citations`, quotes that stand in the context letter by letter, checked by code; an
+        answer without any such quote is not accepted.
 
         Raises ConfigError before anything runs, and what stood in the way of any answer: ModelError,
         SandboxError, BudgetExceeded, Unanswered; the error's `answer` then holds usage and trace. A limit
         that was hit gives a partial answer, or raises where `strict` is set.
         """
         check_question(question)
-        text = schema_text(schema)
-        return await self._answer(question, await read_context(context), _Turn(schema=text))
+        text = schema_text(schema, cite=cite)
+        answer = await self._answer(question, await read_context(context), _Turn(schema=text, cite=cite))
+        return with_citations(answer) if cite else answer
 
     def ask_sync(
-        self, question: str, context: Input = None, *, schema: Mapping[str, object] | type | None = None
+        self,
+        question: str,
+        context: Input = None,
+        *,
+        schema: Mapping[str, object] | type | None = None,
+        cite: bool = False,
     ) -> Answer:
         """`ask` for code without an event loop; works inside one too (a notebook), in a thread of its own."""
         answers: list[Answer | BaseException] = []
 
         async def ask() -> Answer:
-            return await self.ask(question, context, schema=schema)
+            return await self.ask(question, context, schema=schema, cite=cite)
 
         def work() -> None:
             try:
@@ -168,7 +184,8 @@ class RLM:
                 answers.append(error)
 
         if _in_event_loop():
-            thread = threading.Thread(target=work, name="rlm-async")
+            context = contextvars.copy_context()  # the caller's span, which a new thread knows nothing of
+            thread = threading.Thread(target=context.run, args=(work,), name="rlm-async")
             thread.start()
             thread.join()
         else:
@@ -265,6 +282,7 @@ class RLM:
                 model=resources.root_model,
                 strategy=self.strategy,
                 schema=turn.schema,
+                cite=turn.cite,
                 history=turn.history,
             )
             equipment = self._equipment(resources)

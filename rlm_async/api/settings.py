@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from rlm_async.contexts import load_async
+from rlm_async.core.answer import Answer
+from rlm_async.core.citations import citations, cited_schema
 from rlm_async.core.context import EMPTY, Context
-from rlm_async.core.data import canonical
+from rlm_async.core.data import as_text, canonical
 from rlm_async.core.usage import Limits, Rates
 from rlm_async.errors import ConfigError
 
@@ -43,8 +46,23 @@ def check_question(question: str) -> str:
     return question
 
 
-def schema_text(schema: Mapping[str, object] | type | None) -> str | None:
-    """A JSON Schema, or a pydantic class, as canonical JSON text."""
+def schema_text(schema: Mapping[str, object] | type | None, *, cite: bool = False) -> str | None:
+    """A JSON Schema, or a pydantic class, as canonical JSON text; with `cite`, that of an answer with citations."""
+    own = _schema_text(schema)
+    if not cite:
+        return own
+    return canonical(cited_schema(None if own is None else json.loads(own)))
+
+
+def with_citations(answer: Answer) -> Answer:
+    """An answer to a query that had to cite: text and data are the answer's own, the quotes stand beside them."""
+    if not isinstance(answer.data, Mapping) or "answer" not in answer.data:
+        return answer
+    own = answer.data["answer"]
+    return replace(answer, text=as_text(own), data=own, citations=citations(answer.data))
+
+
+def _schema_text(schema: Mapping[str, object] | type | None) -> str | None:
     if schema is None:
         return None
     if isinstance(schema, DescribesItself):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from rlm_async.core.citations import Citation
 from rlm_async.core.data import Data, as_text
 from rlm_async.core.events import Event
 from rlm_async.core.graph import Graph
@@ -64,6 +65,8 @@ class Answer:
 
     text: str
     data: Data = None
+    citations: tuple[Citation, ...] = ()
+    """Where it was asked to cite: claims with quotes that stand in the context."""
     status: Status = "complete"
     limit: str | None = None
     """The limit that made it partial, by its name in `Limits`; a sandbox or deadline by its own."""

@@ -24,6 +24,8 @@ class Query:
     """A strategy's name: `auto`, `repl`, `guided`, `direct`, or a plugin's."""
     schema: str | None = None
     """A JSON Schema as canonical JSON text, for an answer that is data."""
+    cite: bool = False
+    """Whether the answer has to give quotes that stand in the context, letter by letter; `schema` asks for them."""
     profile: str = "plain"
     sample: int = 0
     history: tuple[tuple[str, str], ...] = ()
@@ -43,6 +45,7 @@ class Query:
             self.profile,
             self.sample,
             [list(pair) for pair in self.history],
+            *(["cite"] if self.cite else []),
         ]
         return hashlib.blake2b(canonical(parts).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 

@@ -73,8 +73,7 @@ class Conversation:
     @property
     def shape(self) -> Shape | None:
         """The form the answer must have."""
-        schema = self.frame.query.schema
-        return None if schema is None else Shape(schema, trusted=self.frame.depth == 0)
+        return Shape.of(self.frame.query, self.frame.depth)
 
     async def fold(self, policy: Folding, *, full: bool = False) -> bool:
         """Shorten the history where it has outgrown its share of the window, or the provider says so (`full`).

@@ -37,9 +37,7 @@ class Direct:
 
     async def answer(self, frame: Frame) -> Result:
         """The model's reply to text and question; raises ContextOverflow where they do not fit its window."""
-        shape = None if frame.query.schema is None else Shape(frame.query.schema, trusted=frame.depth == 0)
-        if shape is not None:
-            shape.check()
+        shape = Shape.of(frame.query, frame.depth)
         check_fit(frame)
         messages = composed(frame.query, frame.query.context.text, weak=frame.info(frame.query.model).weak)
         try:

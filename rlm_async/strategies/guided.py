@@ -40,8 +40,7 @@ class Guided:
 
     async def answer(self, frame: Frame) -> Result:
         """What the program found, with its source; or the model's reply to the passages that fit best."""
-        if frame.query.schema is not None:
-            Shape(frame.query.schema, trusted=frame.depth == 0).check()
+        Shape.of(frame.query, frame.depth)  # a schema that is none is told before anything is asked
         hunt = _Hunt(frame)
         try:
             await hunt.run()
@@ -88,16 +87,16 @@ class _Hunt:
         """The finding worded, or put into its schema; with no finding, a reading of the passages."""
         self.limit = self.limit or self._reported()
         answer = self.found.get("answer")
-        schema = self.frame.query.schema
+        shape = Shape.of(self.frame.query, self.frame.depth)
         if answer is None and not self.found.get("passages"):
             return self._nothing()
-        if answer is None and self.found.get("read") and schema is None:
+        if answer is None and self.found.get("read") and shape is None:
             return self._nothing()
-        if schema is None and answer is not None:
+        if shape is None and answer is not None:
             return Result(worded(self.found), self.limit)
-        if schema is not None and answer is not None:
+        if shape is not None and answer is not None:
             try:
-                return Result(await Shape(schema, trusted=self.frame.depth == 0).fitted(answer), self.limit)
+                return Result(await shape.fitted(answer), self.limit)
             except Misfit:
                 pass  # a short answer seldom is the data that is wanted: the model puts it into form
         return await self._read()
@@ -105,7 +104,7 @@ class _Hunt:
     async def _read(self) -> Result:
         """The model's own reply to what was found, in one prompt."""
         info = self.frame.info(self.frame.query.model)
-        shape = None if self.frame.query.schema is None else Shape(self.frame.query.schema, trusted=False)
+        shape = Shape.of(self.frame.query, self.frame.depth)
         for size in last_sizes(self.frame):
             room = size.characters if info.window is None else min(size.characters, info.window)
             text = f"{_shown(self.found, room)}\n\nAnswer from the passages above.\n\n{self.frame.query.prompt}"

@@ -27,8 +27,7 @@ class Repl:
 
     async def answer(self, frame: Frame) -> Result:
         """Turns until code answers; at a limit, one last turn and a partial result."""
-        if frame.query.schema is not None:
-            Shape(frame.query.schema, trusted=frame.depth == 0).check()
+        Shape.of(frame.query, frame.depth)  # a schema that is none is told before anything is asked
         conversation = Conversation.opened(frame, await _variables(frame))
         try:
             return await self._turns(conversation)

@@ -19,7 +19,10 @@ from jsonschema.validators import extend
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
+from rlm_async.core.citations import Misquoted, located
+from rlm_async.core.context import Context
 from rlm_async.core.data import Data, as_text
+from rlm_async.core.query import Query
 from rlm_async.errors import ConfigError
 
 REPAIRS = 2
@@ -41,11 +44,22 @@ class Misfit(ValueError):
 class Shape:
     """The form an answer must have: `schema` is a JSON Schema (2020-12) as text.
 
-    `trusted` schemas come from the caller; only their patterns are run.
+    `trusted` schemas come from the caller; only their patterns are run. With `quoted` the answer is one that
+    cites, and each of its quotes has to stand in that context.
     """
 
     schema: str
     trusted: bool = True
+    quoted: Context | None = None
+
+    @classmethod
+    def of(cls, query: Query, depth: int) -> Shape | None:
+        """What a query asks for, if it asks for any form; raises ConfigError where its schema is none."""
+        if query.schema is None:
+            return None
+        shape = cls(query.schema, trusted=depth == 0, quoted=query.context if query.cite else None)
+        _validator(shape.schema, shape.trusted)
+        return shape
 
     async def fitted(self, value: Data) -> Data:
         """`value`, or the JSON in it where it is text that does not fit as it is. Raises Misfit."""
@@ -54,12 +68,17 @@ class Shape:
         except (TypeError, ValueError, RecursionError) as error:
             raise Misfit("the answer is not JSON data: use str, int, float, bool, None, list and dict only") from error
         if large:
-            return await anyio.to_thread.run_sync(_fitted, self.schema, self.trusted, value)
-        return _fitted(self.schema, self.trusted, value)
-
-    def check(self) -> None:
-        """Raise ConfigError where the schema itself is none."""
-        _validator(self.schema, self.trusted)
+            fitting = await anyio.to_thread.run_sync(_fitted, self.schema, self.trusted, value)
+        else:
+            fitting = _fitted(self.schema, self.trusted, value)
+        if self.quoted is None:
+            return fitting
+        try:
+            if self.quoted.characters > LARGE_CHARACTERS:
+                return await anyio.to_thread.run_sync(located, fitting, self.quoted)
+            return located(fitting, self.quoted)
+        except Misquoted as misquoted:
+            raise Misfit(_clipped(str(misquoted))) from misquoted
 
 
 def _fitted(schema: str, trusted: bool, value: Data) -> Data:  # noqa: FBT001 - run_sync hands on positions only

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from rlm_async.core.query import Query
 from rlm_async.errors import ConfigError
 from rlm_async.strategies.structured import Misfit, Shape
 
@@ -47,7 +48,7 @@ async def test_the_reason_for_a_misfit_is_short():
 @pytest.mark.parametrize("schema", ["{", '{"type": 7}', '"text"', "[" * 100_000])
 async def test_what_is_no_schema_is_the_callers_error(schema):
     with pytest.raises(ConfigError, match="schema"):
-        Shape(schema).check()
+        Shape.of(Query(prompt="Which?", model="root", schema=schema), 0)
 
 
 async def test_a_reference_is_never_fetched(monkeypatch):
