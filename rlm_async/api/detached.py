@@ -8,6 +8,7 @@ task of the event loop's own, which both backends can start, and is cancelled an
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -33,7 +34,7 @@ async def detached(work: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
         keep = None
         import trio  # noqa: PLC0415 - no asyncio loop is running, so it is trio's, and then trio is there
 
-        trio.lowlevel.spawn_system_task(run)
+        trio.lowlevel.spawn_system_task(run, context=contextvars.copy_context())  # with the caller's span
     try:
         yield
     finally:
