@@ -6,138 +6,231 @@ import json
 
 import pytest
 from opentelemetry import trace
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
+from opentelemetry.trace import SpanKind, StatusCode
 
 from rlm_async.core import events
-from rlm_async.core.graph import State
-from rlm_async.core.query import Query
-from rlm_async.core.transcript import CodeError, Output
-from rlm_async.core.usage import Limits, Usage
+from rlm_async.core.usage import Usage
 from rlm_async.telemetry import conventions as names
+from rlm_async.telemetry.content import LONGEST, Capture
+from rlm_async.telemetry.details import Details
+from rlm_async.telemetry.propagation import carried, continued
 from rlm_async.telemetry.spans import SpanSink
+from tests.telemetry.conftest import CONTENT, STARTED, spans_of, story, tell
 
-CONTENT = "the text of a reply"
-QUERY = Query(prompt="q", model="openai/gpt-5")
-
-
-@pytest.fixture
-def exporter():
-    return InMemorySpanExporter()
+RUN, ROOT = ("invoke_workflow rlm", None), ("invoke_agent rlm", 0)
 
 
 @pytest.fixture
-def provider(exporter):
-    provider = TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    yield provider
-    provider.shutdown()
+def spans(provider, exporter):
+    tell(SpanSink(provider, {}))
+    return spans_of(exporter)
 
 
-def story():
-    """A root with a cell that asks two children, one of them shared by the other; one call fails."""
-    usage = Usage(calls=1, prompt_tokens=7, completion_tokens=3, cached_tokens=2, nanos=5)
-    yield events.RunStarted(at=0, run="r1", started=0, query=QUERY, limits=Limits())
-    yield events.NodeAdded(at=0, node=0, parent=None, depth=0, query=QUERY)
-    yield events.NodeMoved(at=0, node=0, state=State.RUNNING)
-    yield events.SandboxOpened(at=0, node=0, layers=("policy", "seccomp"))
-    yield events.CellStarted(at=0, node=0, cell=0, code=CONTENT)
-    yield events.NodeAdded(at=0, node=1, parent=0, depth=1, query=QUERY)
-    yield events.NodeAdded(at=0, node=2, parent=0, depth=1, query=QUERY)
-    yield events.NodeAdded(at=0, node=1, parent=2, depth=1, query=QUERY, shared=True)
-    yield events.ModelAsked(at=0, node=1, call=0, model="openai/gpt-5", prompt_characters=9)
-    yield events.ModelReplied(
-        at=1, node=1, call=0, model="gpt-5-2026", usage=usage, text=CONTENT, waited=0.5, seconds=0.25
+def test_run_node_turn_call_and_cell_are_spans_in_a_tree(spans):
+    assert sorted(name for name, *_ in spans) == sorted(
+        ["invoke_workflow rlm"]
+        + ["invoke_agent rlm"] * 3
+        + ["rlm.turn"] * 3  # two of the root, one of node 2; the leaf's turn is its call
+        + ["chat openai/gpt-5"] * 3
+        + ["chat gemini/flash"]
+        + ["execute_tool python"]
     )
-    yield events.NodeAnswered(at=1, node=1, text=CONTENT, status="complete", usage=usage)
-    yield events.NodeMoved(at=1, node=1, state=State.DONE)
-    yield events.ModelAsked(at=0, node=2, call=0, model="openai/gpt-5", prompt_characters=9)
-    yield events.ModelReplied(
-        at=1, node=2, call=0, model="openai/gpt-5", usage=Usage(), error=f"ModelRejected: {CONTENT}"
-    )
-    yield events.NodeMoved(at=1, node=2, state=State.FAILED, error=f"ModelRejected: {CONTENT}")
-    yield events.LimitHit(at=1, node=0, scope="the run", resource="calls")
-    error = CodeError("ValueError", CONTENT, 1)
-    yield events.CellEnded(at=1, node=0, cell=0, output=Output(stdout=CONTENT, error=error, outcome="error"))
-    yield events.NodeMoved(at=1, node=0, state=State.DONE)
-    yield events.RunEnded(at=1, run="r1", status="partial", text=CONTENT, usage=usage)
+    above = {
+        ROOT: RUN,
+        ("invoke_agent rlm", 1): ROOT,
+        ("invoke_agent rlm", 2): ROOT,
+        ("rlm.turn", 0, 0): ROOT,
+        ("rlm.turn", 0, 1): ROOT,
+        ("chat openai/gpt-5", 0, 0): ("rlm.turn", 0, 0),
+        ("chat openai/gpt-5", 0, 1): ("rlm.turn", 0, 1),
+        ("execute_tool python", 0): ("rlm.turn", 0, 0),
+        ("chat gemini/flash", 1, 0): ("invoke_agent rlm", 1),
+        ("rlm.turn", 2, 0): ("invoke_agent rlm", 2),
+        ("chat openai/gpt-5", 2, 0): ("rlm.turn", 2, 0),
+    }
+    assert {key: spans[key].parent.span_id for key in above} == {
+        key: spans[parent].context.span_id for key, parent in above.items()
+    }
+    assert {key for key, span in spans.items() if span.kind is SpanKind.CLIENT} == {
+        key for key in spans if key[0].startswith("chat")
+    }
 
 
-def spans_of(exporter):
-    return {(s.name, s.attributes.get(names.NODE)): s for s in exporter.get_finished_spans()}
+def test_a_shared_node_is_one_span_and_a_link_of_whoever_else_asked(spans):
+    (link,) = spans["invoke_agent rlm", 2].links
+    assert link.context.span_id == spans["invoke_agent rlm", 1].context.span_id
+    assert [spans["invoke_agent rlm", node].attributes[names.FANOUT] for node in (0, 1, 2)] == [2, 0, 1]
 
 
-def test_the_tree_of_nodes_is_the_tree_of_spans(provider, exporter):
-    sink = SpanSink(provider, {})
-    for event in story():
-        sink(event)
-    spans = spans_of(exporter)
-    assert len(exporter.get_finished_spans()) == len(spans) == 1 + 3 + 2 + 1
-    run, root = spans["invoke_workflow rlm", None], spans["invoke_agent rlm", 0]
-    assert root.parent.span_id == run.context.span_id
-    for node in (1, 2):
-        agent = spans["invoke_agent rlm", node]
-        assert agent.parent.span_id == root.context.span_id
-        assert spans["chat openai/gpt-5", node].parent.span_id == agent.context.span_id
-    assert [link.context.span_id for link in spans["invoke_agent rlm", 2].links] == [
-        spans["invoke_agent rlm", 1].context.span_id
-    ]
+def test_a_node_says_where_in_the_tree_it_is_and_from_where_it_was_asked(spans):
+    leaf = spans["invoke_agent rlm", 1].attributes
+    assert (leaf[names.PATH], leaf[names.DEPTH]) == ("0/1", 1)
+    assert (leaf["rlm.turn.asked_in"], leaf["rlm.cell.asked_in"]) == (0, 0)
 
 
-def test_tokens_stand_on_calls_only_and_times_apart(provider, exporter):
-    sink = SpanSink(provider, {})
-    for event in story():
-        sink(event)
-    spans = spans_of(exporter)
-    counted = [span.name for span in spans.values() if names.INPUT_TOKENS in span.attributes]
-    assert counted == ["chat openai/gpt-5"] * 2
-    call = spans["chat openai/gpt-5", 1].attributes
-    assert (call[names.QUEUE_SECONDS], call[names.CALL_SECONDS], call[names.CACHED_TOKENS]) == (0.5, 0.25, 2)
-    assert call[names.RESPONSE_MODEL] == "gpt-5-2026"
+def test_queue_wait_and_execution_stand_apart(spans):
+    root = spans[ROOT].attributes
+    assert (root[names.QUEUE_SECONDS], root[names.WAIT_SECONDS], root[names.EXECUTION_SECONDS]) == (0.5, 2.0, 2.5)
+    cell = spans["execute_tool python", 0].attributes
+    assert (cell[names.WAIT_SECONDS], cell[names.EXECUTION_SECONDS], cell[names.CPU_SECONDS]) == (2.0, 1.0, 0.01)
+    call = spans["chat gemini/flash", 1, 0].attributes
+    assert (call[names.QUEUE_SECONDS], call[names.EXECUTION_SECONDS], call[names.RETRY_SECONDS]) == (0.75, 0.25, 0.75)
+
+
+def test_spans_have_the_times_of_the_events_and_not_of_whoever_tells_them(spans):
+    cell = spans["execute_tool python", 0]
+    assert (cell.start_time, cell.end_time) == (int((STARTED + 1) * 1e9), int((STARTED + 4) * 1e9))
+    assert spans[RUN].end_time - spans[RUN].start_time == 5_000_000_000
+
+
+def test_tokens_stand_on_calls_only(spans):
+    counted = {name for (name, *_), span in spans.items() if names.INPUT_TOKENS in span.attributes}
+    assert counted == {"chat openai/gpt-5", "chat gemini/flash"}
+    call = spans["chat gemini/flash", 1, 0].attributes
+    assert (call[names.INPUT_TOKENS], call[names.OUTPUT_TOKENS], call[names.CACHED_TOKENS]) == (7, 3, 2)
+    assert (call[names.RESPONSE_MODEL], call[names.PROVIDER], call[names.USD]) == ("flash", "gcp.gemini", 0.005)
     assert spans["invoke_agent rlm", 1].attributes[names.AGGREGATED_INPUT] == 7
-    assert spans["invoke_agent rlm", 2].attributes[names.ERROR_TYPE] == "ModelRejected"
-    assert spans["invoke_agent rlm", 0].attributes[names.LAYERS] == ("policy", "seccomp")
-    assert [event.attributes[names.LIMIT] for event in spans["invoke_agent rlm", 0].events] == ["calls"]
+    assert spans["chat openai/gpt-5", 0, 1].attributes[names.CACHE_HIT] is True
+
+
+def test_retries_refusals_limits_and_folds_are_events_of_their_span(spans):
+    def told(key):
+        return [(event.name, (event.timestamp - int(STARTED * 1e9)) / 1e9) for event in spans[key].events]
+
+    assert told(("chat gemini/flash", 1, 0)) == [("rlm.retry", 1.5)]
+    assert told(("invoke_agent rlm", 2)) == [("rlm.refusal", 1.0)]
+    assert told(ROOT) == [("rlm.limit", 3.0), ("rlm.fold", 4.0)]
+    retry = spans["chat gemini/flash", 1, 0].events[0].attributes
+    assert (retry[names.ERROR_TYPE], retry[names.RETRY_PAUSE]) == ("RateLimited", 0.25)
+    assert spans["chat openai/gpt-5", 0, 1].attributes[names.COMPACTED] is True
+    assert names.COMPACTED not in spans["chat openai/gpt-5", 0, 0].attributes
+
+
+def test_failures_are_named_by_their_class(spans):
+    for key in (("invoke_agent rlm", 2), ("chat openai/gpt-5", 2, 0)):
+        assert spans[key].attributes[names.ERROR_TYPE] == spans[key].status.description == "ModelRejected"
+        assert spans[key].status.status_code is StatusCode.ERROR
+    assert spans["execute_tool python", 0].attributes[names.ERROR_TYPE] == "ValueError"
+    assert spans[ROOT].attributes[names.LAYERS] == ("policy", "seccomp")
+    assert spans[ROOT].attributes[names.STATUS] == "partial"
+    assert spans[RUN].attributes["rlm.limit.usd"] == 2.0
 
 
 @pytest.mark.parametrize(
-    ("capture", "there"), [(None, False), ("NO_CONTENT", False), ("EVENT_ONLY", False), ("span_only", True)]
+    ("capture", "there"),
+    [(None, False), ("NO_CONTENT", False), ("EVENT_ONLY", False), ("true", False), ("span_only", True)],
 )
 def test_content_is_there_only_where_it_is_asked_for(provider, exporter, capture, there):
-    sink = SpanSink(provider, {} if capture is None else {names.CAPTURE_VARIABLE: capture})
-    for event in story():
-        sink(event)
-    assert (CONTENT in json.dumps([json.loads(span.to_json()) for span in exporter.get_finished_spans()])) is there
+    tell(SpanSink(provider, {} if capture is None else {names.CAPTURE_VARIABLE: capture}))
+    text = json.dumps([json.loads(span.to_json()) for span in exporter.get_finished_spans()])
+    assert (CONTENT in text) is there
+    held = {
+        name
+        for span in exporter.get_finished_spans()
+        for name in span.attributes
+        if CONTENT in str(span.attributes[name])
+    }
+    assert held <= names.CONTENT
+
+
+@pytest.mark.parametrize("capture", ["SPAN_ONLY", "EVENT_ONLY", "SPAN_AND_EVENT", "NO_CONTENT"])
+def test_content_goes_on_log_events_where_that_is_asked_for(provider, exporter, capture):
+    kept, logs = InMemoryLogRecordExporter(), LoggerProvider(shutdown_on_exit=False)
+    logs.add_log_record_processor(SimpleLogRecordProcessor(kept))
+    tell(SpanSink(provider, {names.CAPTURE_VARIABLE: capture}, details=Details(logs)))
+    records = [found.log_record for found in kept.get_finished_logs()]
+    assert len(records) == (3 if capture in names.ON_EVENTS else 0)
+    calls = {span.context.span_id for span in exporter.get_finished_spans() if span.name.startswith("chat")}
+    for record in records:
+        assert record.event_name == names.DETAILS
+        assert record.span_id in calls
+        assert CONTENT in record.attributes[names.OUTPUT_MESSAGES]
+    logs.shutdown()
+
+
+def test_captured_content_is_clipped_and_holds_no_secret():
+    environment = {
+        names.CAPTURE_VARIABLE: "SPAN_ONLY",
+        "MY_API_KEY": "hunter2hunter2",
+        "OTEL_EXPORTER_OTLP_HEADERS": "x-key=letmein99",
+        "HOME": "/home/somebody",
+    }
+    capture = Capture.of(environment, ["handed-in"])
+    said = capture.text("hunter2hunter2 letmein99 handed-in sk-proj-abcdefghijkl http://u:pw@host /home/somebody")
+    assert said == "*** *** *** *** http://***@host /home/somebody"
+    long = capture.text("x" * (LONGEST - 5) + "hunter2hunter2" + "y" * 99)
+    assert "hunter2"[:3] not in long
+    assert long.endswith("characters more)")
+    assert json.loads(capture.message("user", 'a "b"'))[0]["parts"][0]["content"] == 'a "b"'
 
 
 def test_the_callers_span_is_the_parent(provider, exporter):
     tracer = trace.get_tracer("caller", tracer_provider=provider)
     with tracer.start_as_current_span("request") as request:
-        sink = SpanSink(provider, {})
-        for event in story():
-            sink(event)
-    run = spans_of(exporter)["invoke_workflow rlm", None]
+        tell(SpanSink(provider, {}))
+    run = spans_of(exporter)[RUN]
     assert run.parent.span_id == request.get_span_context().span_id
 
 
+def test_a_callers_trace_goes_through_a_record(provider, exporter):
+    tracer = trace.get_tracer("caller", tracer_provider=provider)
+    with tracer.start_as_current_span("request") as request:
+        record = carried()
+    assert set(record) == {"traceparent"}
+    with continued(record):
+        tell(SpanSink(provider, {}))
+    run = spans_of(exporter)[RUN]
+    assert run.parent.span_id == request.get_span_context().span_id
+    assert run.context.trace_id == request.get_span_context().trace_id
+    assert carried() == {}
+
+
+@pytest.mark.parametrize("record", [{}, {"traceparent": "nonsense"}, {"traceparent": f"00-{'0' * 32}-{'0' * 16}-01"}])
+def test_a_record_without_a_trace_begins_one_of_its_own(provider, exporter, record):
+    with continued(record):
+        tell(SpanSink(provider, {}))
+    assert spans_of(exporter)[RUN].parent is None
+
+
 def test_what_was_cancelled_ends_with_the_run(provider, exporter):
+    tell(SpanSink(provider, {}), list(story())[:13])
+    assert not exporter.get_finished_spans()[2:]
     sink = SpanSink(provider, {})
-    for event in list(story())[:9]:
-        sink(event)
-    sink(events.RunEnded(at=1, run="r1", status="failed", text="", usage=Usage(), error="BudgetExceeded: seconds"))
+    exporter.clear()
+    tell(sink, list(story())[:13])
+    sink(events.RunEnded(at=2, run="r1", status="failed", text="", usage=Usage(), error="Cancelled: from outside"))
     spans = spans_of(exporter)
-    assert len(spans) == 1 + 3 + 1 + 1
-    assert spans["invoke_agent rlm", 1].attributes[names.OUTCOME] == "cancelled"
-    assert spans["invoke_workflow rlm", None].attributes[names.ERROR_TYPE] == "BudgetExceeded"
+    assert len(spans) == 1 + 3 + 1 + 1 + 1 + 1
+    assert {spans[key].attributes[names.OUTCOME] for key in spans if key[0].startswith("invoke_agent")} == {"cancelled"}
+    assert spans["chat gemini/flash", 1, 0].attributes[names.OUTCOME] == "cancelled"
+    assert spans[RUN].attributes[names.ERROR_TYPE] == "Cancelled"
+
+
+def test_without_a_provider_nothing_is_kept():
+    sink = SpanSink(trace.NoOpTracerProvider(), {})
+    tell(sink)
+    assert not sink._nodes
+    assert not sink._contexts
 
 
 def test_the_conventions_are_pinned():
-    assert (names.OPERATION, names.INPUT_TOKENS, names.AGENT_NAME, names.TOOL_NAME) == (
+    assert (names.VERSION, names.OPERATION, names.INPUT_TOKENS, names.AGENT_NAME, names.TOOL_NAME) == (
+        "genai 0.1.0 (development)",
         "gen_ai.operation.name",
         "gen_ai.usage.input_tokens",
         "gen_ai.agent.name",
         "gen_ai.tool.name",
     )
-    own = [value for name, value in vars(names).items() if name.isupper() and isinstance(value, str) and "." in value]
-    assert all(value.startswith(("gen_ai.", "rlm.", "error.")) for value in own if not value.startswith("genai"))
+    values = [value for name, value in vars(names).items() if name.isupper() and isinstance(value, str)]
+    own = [value for value in values if "." in value and value != names.VERSION]
+    assert all(value.startswith(("gen_ai.", "rlm.", "error.", "sandbox.")) for value in own)
+
+
+@pytest.mark.parametrize(
+    ("model", "provider"),
+    [("openai/gpt-5", "openai"), ("bedrock/claude", "aws.bedrock"), ("local:0.5b", "local"), ("mine", "unknown")],
+)
+def test_providers_have_the_names_of_the_conventions(model, provider):
+    assert names.provider_of(model) == provider
