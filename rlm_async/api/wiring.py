@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rlm_async.core.usage import Limits, ModelInfo, Rates
 from rlm_async.errors import ConfigError
 from rlm_async.models.gates import Gates
 from rlm_async.models.stack import Rings
 from rlm_async.models.table import ModelTable, Sources
-from rlm_async.ports import Model, SandboxFactory, Sink, Strategy
+from rlm_async.ports import Folding, Model, SandboxFactory, Sink, Strategy
 from rlm_async.sandbox.factory import Sandbox
 from rlm_async.sandbox.limits import CellLimits
+from rlm_async.strategies.folding import Elide, Summarise
 from rlm_async.strategies.registry import strategies
 from rlm_async.telemetry.content import secrets_of
 from rlm_async.telemetry.details import Details
@@ -37,6 +38,8 @@ class Resources:
     strategies: Mapping[str, Strategy]
     root_model: str
     sub_model: str
+    helpers: frozenset[str] = frozenset()
+    """Models that work for the others and are not offered to sub-queries: one that folds histories."""
 
     @property
     def models(self) -> frozenset[str]:
@@ -45,7 +48,7 @@ class Resources:
 
     async def check(self, limits: Limits) -> None:
         """Raise ConfigError for what would fail anyway: a model nobody knows, a price that a limit needs."""
-        await self.table.prepare(sorted(self.models), limits)
+        await self.table.prepare(sorted(self.models | self.helpers), limits)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +67,7 @@ class Wiring:
     run_ahead: bool
     infos: Sequence[ModelInfo] = ()
     fallbacks: Sequence[str] = ()
+    folding: Folding = field(default_factory=Elide)
     timeout: float = 600.0
 
     def __post_init__(self) -> None:
@@ -82,6 +86,7 @@ class Wiring:
         if sub is root:
             names[1] = names[0]
         given = {name: model for name, model in zip(names, self.models, strict=True) if not isinstance(model, str)}
+        teller = self.folding.model if isinstance(self.folding, Summarise) else None
         sources = self._sources(given)
         async with AsyncExitStack() as stack:
             rings = Rings(rates=self.rates, gates=_GATES)
@@ -92,9 +97,10 @@ class Wiring:
             yield Resources(
                 table=table,
                 sandboxes=sandboxes,
-                strategies=strategies(),
+                strategies=strategies(self.folding),
                 root_model=names[0],
                 sub_model=names[1],
+                helpers=frozenset({teller} if teller else ()),
             )
 
     def _cell(self) -> CellLimits:
