@@ -16,6 +16,7 @@ from rlm_async.core.usage import NANO, Limits, Usage
 from rlm_async.errors import BudgetExceeded, ConfigError
 
 RESOURCES = ("calls", "tokens", "usd")
+UNLIMITED = Limits(calls=None, tokens=None, usd=None)
 
 
 @dataclass(slots=True)
@@ -33,19 +34,50 @@ class Amount:
         self.usd += sign * (usage.nanos or 0)
 
 
+@dataclass(slots=True)
+class Tally:
+    """Usages added up in place; a price that is unknown stays unknown."""
+
+    calls: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    nanos: int | None = 0
+
+    def add(self, usage: Usage) -> None:
+        """Add a usage."""
+        self.calls += usage.calls
+        self.prompt_tokens += usage.prompt_tokens
+        self.completion_tokens += usage.completion_tokens
+        self.cached_tokens += usage.cached_tokens
+        self.nanos = None if self.nanos is None or usage.nanos is None else self.nanos + usage.nanos
+
+
 class Reservation:
     """Cost held for one call. Settle it, or it is given back."""
 
-    __slots__ = ("actual", "estimate")
+    __slots__ = ("_chain", "actual", "estimate")
 
-    def __init__(self, estimate: Usage) -> None:
-        """Hold `estimate`, an upper bound."""
+    def __init__(self, estimate: Usage, chain: tuple[Budget, ...]) -> None:
+        """Hold `estimate`, an upper bound, in all of `chain`."""
         self.estimate = estimate
         self.actual: Usage | None = None
+        self._chain = chain
+        for scope in chain:
+            scope.held.add(estimate)
 
     def settle(self, actual: Usage) -> None:
         """Record what the call really used, also when it failed."""
         self.actual = actual
+
+    def close(self) -> None:
+        """End the hold, and charge what was settled; again is harmless."""
+        for scope in self._chain:
+            scope.held.add(self.estimate, -1)
+            if self.actual is not None:
+                scope.spent.add(self.actual)
+                scope.tally.add(self.actual)
+        self._chain = ()
 
 
 class Keep:
@@ -53,7 +85,7 @@ class Keep:
 
     __slots__ = ("_chain", "estimate")
 
-    def __init__(self, estimate: Usage, chain: list[Budget]) -> None:
+    def __init__(self, estimate: Usage, chain: tuple[Budget, ...]) -> None:
         """Keep `estimate` back in all of `chain`."""
         self.estimate = estimate
         self._chain = chain
@@ -64,7 +96,7 @@ class Keep:
         """Give the part free; again is harmless."""
         for scope in self._chain:
             scope.kept.add(self.estimate, -1)
-        self._chain = []
+        self._chain = ()
 
 
 class Budget:
@@ -80,8 +112,13 @@ class Budget:
         """Promised to calls in flight: comes free when they settle."""
         self.kept = Amount()
         """Kept back for last turns: comes free only when a node ends, so nobody waits for it."""
-        self.usage = Usage()
-        self._ceilings = _ceilings(limits)
+        self.tally = Tally()
+        self.ceilings = _ceilings(limits)
+        self.chain: tuple[Budget, ...] = (self,) if parent is None else (self, *parent.chain)
+        """This scope and all above it, the root last."""
+        own = tuple((self, name, most) for name, most in self.ceilings.items() if most is not None)
+        self.bounds: tuple[tuple[Budget, str, int], ...] = own if parent is None else parent.bounds + own
+        """What must be looked at before spending: scope, resource, ceiling; the outermost first."""
 
     def child(self, name: str, **grant: float | None) -> Budget:
         """A scope below this one, with a grant for `calls`, `tokens` or `usd` of its own if wanted.
@@ -90,8 +127,10 @@ class Budget:
         """
         if unknown := set(grant) - set(RESOURCES):
             raise ConfigError(f"a budget has no {', '.join(sorted(unknown))}; it has {', '.join(RESOURCES)}")
+        if not grant:
+            return Budget(name, UNLIMITED, self)
         ceilings: dict[str, float | None] = dict.fromkeys(RESOURCES)
-        left = self.left() if grant else ceilings
+        left = self.left()
         for resource, asked in grant.items():
             lefts = [amount for amount in (asked, left[resource]) if amount is not None]
             ceilings[resource] = min(lefts) if lefts else None
@@ -100,7 +139,24 @@ class Budget:
     @property
     def root(self) -> Budget:
         """The run's own scope."""
-        return self if self.parent is None else self.parent.root
+        return self.chain[-1]
+
+    @property
+    def usage(self) -> Usage:
+        """All that was spent here and below."""
+        tally = self.tally
+        return Usage(
+            calls=tally.calls,
+            prompt_tokens=tally.prompt_tokens,
+            completion_tokens=tally.completion_tokens,
+            cached_tokens=tally.cached_tokens,
+            nanos=tally.nanos,
+        )
+
+    def hold(self, estimate: Usage) -> Reservation:
+        """Hold `estimate` until the reservation is closed; raises BudgetExceeded as `reserve` does."""
+        self.check(estimate)
+        return Reservation(estimate, self.chain)
 
     @contextmanager
     def reserve(self, estimate: Usage) -> Iterator[Reservation]:
@@ -108,40 +164,31 @@ class Budget:
 
         Raises BudgetExceeded, and holds nothing, where it does not fit; the outermost scope is blamed.
         """
-        self.check(estimate)
-        chain = list(self._chain())
-        for scope in chain:
-            scope.held.add(estimate)
-        reservation = Reservation(estimate)
+        reservation = self.hold(estimate)
         try:
             yield reservation
         finally:
-            for scope in chain:
-                scope.held.add(estimate, -1)
-                if reservation.actual is not None:
-                    scope.spent.add(reservation.actual)
-                    scope.usage += reservation.actual
+            reservation.close()
 
     def keep(self, estimate: Usage) -> Keep:
         """Keep `estimate` back in the whole chain; raises BudgetExceeded where it does not fit."""
         self.check(estimate)
-        return Keep(estimate, list(self._chain()))
+        return Keep(estimate, self.chain)
 
     def check(self, estimate: Usage) -> None:
         """Raise what `reserve` would raise."""
-        for scope in reversed(list(self._chain())):
-            for resource in RESOURCES:
-                left = scope.remaining(resource)
-                asked = _of(estimate, resource)
-                if left is not None and asked > left:
-                    unit = NANO if resource == "usd" else 1
-                    raise BudgetExceeded(scope.name, resource, asked / unit, left / unit)
+        for scope, resource, ceiling in self.bounds:
+            left = ceiling - scope.taken(resource)
+            asked = _of(estimate, resource)
+            if asked > left:
+                unit = NANO if resource == "usd" else 1
+                raise BudgetExceeded(scope.name, resource, asked / unit, left / unit)
 
     def left(self) -> dict[str, float | None]:
         """What is left here, all scopes above considered: calls, tokens, usd; None is no limit."""
         least: dict[str, float | None] = {}
         for resource in RESOURCES:
-            lefts = [left for scope in self._chain() if (left := scope.remaining(resource)) is not None]
+            lefts = [ceiling - scope.taken(name) for scope, name, ceiling in self.bounds if name == resource]
             least[resource] = min(lefts) if lefts else None
         if (nanos := least["usd"]) is not None:
             least["usd"] = nanos / NANO
@@ -149,25 +196,19 @@ class Budget:
 
     def waits(self, estimate: Usage) -> bool:
         """Whether `estimate`, refused now, may fit once the calls in flight have settled."""
-        for scope in self._chain():
-            for resource in RESOURCES:
-                left = scope.remaining(resource)
-                if left is not None and _of(estimate, resource) > left + getattr(scope.held, resource):
-                    return False
-        return True
+        return all(
+            _of(estimate, resource) <= ceiling - scope.taken(resource) + getattr(scope.held, resource)
+            for scope, resource, ceiling in self.bounds
+        )
 
-    def _chain(self) -> Iterator[Budget]:
-        scope: Budget | None = self
-        while scope is not None:
-            yield scope
-            scope = scope.parent
+    def taken(self, resource: str) -> int:
+        """Spent, held and kept together."""
+        return int(getattr(self.spent, resource) + getattr(self.held, resource) + getattr(self.kept, resource))
 
     def remaining(self, resource: str) -> int | None:
         """What this scope alone has left of a resource, in whole calls, tokens or nano-dollars."""
-        ceiling = self._ceilings[resource]
-        if ceiling is None:
-            return None
-        return ceiling - sum(int(getattr(column, resource)) for column in (self.spent, self.held, self.kept))
+        ceiling = self.ceilings[resource]
+        return None if ceiling is None else ceiling - self.taken(resource)
 
 
 def _ceilings(limits: Limits) -> dict[str, int | None]:
