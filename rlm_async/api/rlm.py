@@ -184,8 +184,8 @@ class RLM:
                 answers.append(error)
 
         if _in_event_loop():
-            context = contextvars.copy_context()  # the caller's span, which a new thread knows nothing of
-            thread = threading.Thread(target=context.run, args=(work,), name="rlm-async")
+            caller = contextvars.copy_context()  # the caller's span, which a new thread knows nothing of
+            thread = threading.Thread(target=caller.run, args=(work,), name="rlm-async")
             thread.start()
             thread.join()
         else:
