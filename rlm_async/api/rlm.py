@@ -15,6 +15,7 @@ import anyio
 
 from rlm_async.api.batching import BatchAsker, InHand, Shared, check_total, load_paths, results
 from rlm_async.api.detached import detached
+from rlm_async.api.keeping import JournalFile, Keeping, check_journal, run_kept
 from rlm_async.api.lease import Lease
 from rlm_async.api.session import Session, SessionSandboxes
 from rlm_async.api.settings import (
@@ -39,9 +40,10 @@ from rlm_async.core.items import ItemResult
 from rlm_async.core.query import Query
 from rlm_async.core.usage import Limits, ModelInfo, Rates
 from rlm_async.engine.equipment import Equipment
-from rlm_async.engine.run import Naming, run
+from rlm_async.engine.run import Naming
 from rlm_async.errors import BudgetExceeded, ConfigError, InternalError
-from rlm_async.ports import Model, SandboxFactory, Sink, Tool
+from rlm_async.ports import Folding, Model, SandboxFactory, Sink, Tool
+from rlm_async.strategies.folding import policy
 
 PROFILES = ("auto", "plain")
 
@@ -56,6 +58,9 @@ class _Turn:
     schema: str | None = None
     cite: bool = False
     shared: Shared | None = None
+    batch: str = ""
+    """The batch's name in the journal: its runs share what equal requests were answered."""
+    item: str = ""
 
 
 class RLM:
@@ -78,12 +83,13 @@ class RLM:
         tools: Sequence[Callable[..., object] | Tool] = (),
         strategy: str = "auto",
         run_ahead: bool = True,
-        journal: None = None,
+        journal: JournalFile | None = None,
         sandbox: SandboxFactory | None = None,
         strict: bool = False,
         sinks: Sequence[Callable[[], Sink]] = (),
         model_infos: Sequence[ModelInfo] = (),
         fallbacks: Sequence[str] = (),
+        folding: str | Folding = "elide",
         timeout: float = 600.0,
     ) -> None:
         """Check the settings; nothing is loaded, started or asked yet. Raises ConfigError.
@@ -96,18 +102,19 @@ class RLM:
         tools: functions that model-written code may call; they run here, on the host.
         strategy: "auto", "repl", "guided", "direct".
         run_ahead: start the sub-queries of a plain loop before their turn, where that changes nothing.
-        journal: must be None for now: runs are not kept on disk yet.
+        journal: the path of a file in which runs are kept, or a Journal. A question whose run was broken off is
+            taken up again where it was: what had been answered is not paid for twice.
         sandbox: where code runs; default: `Sandbox()`, jailed worker processes.
         strict: raise BudgetExceeded instead of giving a partial answer.
         sinks: called once for each run, each gives a function that is handed the run's events.
         model_infos: window and price of models that the price list does not know, such as those of your own server.
+        folding: what a node does with a history of its own that fills its model's window: "elide" leaves out,
+        "summarise" or "summarise:MODEL" has a model tell it, "none" ends the node; or any object of that protocol.
         fallbacks: names of models that answer, in this order, where one is down.
         timeout: seconds for one attempt of a model call; what takes longer is given up and made again.
         """
         if profile not in PROFILES:
             raise ConfigError(f"there is no profile {profile!r}; choose one of: {', '.join(PROFILES)}")
-        if journal is not None:
-            raise ConfigError("runs are not kept on disk yet; leave out journal")
         self.limits = check_limits(limits or Limits())
         self.strategy = strategy
         self.strict = strict
@@ -121,7 +128,9 @@ class RLM:
             run_ahead=run_ahead,
             infos=model_infos,
             fallbacks=check_fallbacks(fallbacks),
+            folding=policy(folding) if isinstance(folding, str) else folding,
             timeout=check_timeout(timeout),
+            journal=check_journal(journal),
         )
         self._lease: Lease[Resources] = Lease(self._wiring.opened)
         self._entered: list[AsyncExitStack] = []
@@ -290,8 +299,21 @@ class RLM:
             equipment = replace(equipment, sinks=listening, sandboxes=turn.sandboxes or equipment.sandboxes)
             if turn.shared is not None:
                 equipment = turn.shared.applied(equipment)
-            answer = await run(query, equipment, Naming.now(lambda: secrets.token_hex(3)))
+            naming = Naming.now(lambda: secrets.token_hex(3))
+            answer = await run_kept(query, equipment, naming, self._keeping(resources, turn))
         return self._checked(answer)
+
+    def _keeping(self, resources: Resources, turn: _Turn) -> Keeping | None:
+        """Where the run is kept. A turn of a session is never resumed: its variables went with its sandbox."""
+        if resources.journal is None:
+            return None
+        return Keeping(
+            journal=resources.journal,
+            batch=turn.batch,
+            item=turn.item,
+            marks=self._wiring.marks,
+            resume=turn.sandboxes is None,
+        )
 
     def _equipment(self, resources: Resources) -> Equipment:
         return Equipment(

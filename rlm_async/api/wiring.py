@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
+from rlm_async.api.keeping import JournalFile, opened_journal
 from rlm_async.core.usage import Limits, ModelInfo, Rates
 from rlm_async.errors import ConfigError
+from rlm_async.journal import Journal
 from rlm_async.models.gates import Gates
 from rlm_async.models.stack import Rings
 from rlm_async.models.table import ModelTable, Sources
@@ -38,6 +40,7 @@ class Resources:
     strategies: Mapping[str, Strategy]
     root_model: str
     sub_model: str
+    journal: Journal | None = None
     helpers: frozenset[str] = frozenset()
     """Models that work for the others and are not offered to sub-queries: one that folds histories."""
 
@@ -69,6 +72,7 @@ class Wiring:
     fallbacks: Sequence[str] = ()
     folding: Folding = field(default_factory=Elide)
     timeout: float = 600.0
+    journal: JournalFile | None = None
 
     def __post_init__(self) -> None:
         """Raise ConfigError for what is no model."""
@@ -89,6 +93,7 @@ class Wiring:
         teller = self.folding.model if isinstance(self.folding, Summarise) else None
         sources = self._sources(given)
         async with AsyncExitStack() as stack:
+            journal = await stack.enter_async_context(opened_journal(self.journal))
             rings = Rings(rates=self.rates, gates=_GATES)
             table = await stack.enter_async_context(ModelTable(sources, rings, self.fallbacks))
             sandboxes = self.sandbox
@@ -100,8 +105,15 @@ class Wiring:
                 strategies=strategies(self.folding),
                 root_model=names[0],
                 sub_model=names[1],
+                journal=journal,
                 helpers=frozenset({teller} if teller else ()),
             )
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """The classes of models that were handed in as objects, which their names do not tell."""
+        given = [model for model in self.models if not isinstance(model, str)]
+        return tuple(f"{type(model).__module__}.{type(model).__qualname__}" for model in given)
 
     def _cell(self) -> CellLimits:
         """A cell may have as many sub-queries in flight as the gate lets through."""

@@ -47,6 +47,8 @@ class Node:
     parents: dict[int, Node] = field(default_factory=dict, repr=False)
     children: dict[int, Node] = field(default_factory=dict, repr=False)
     story: list[State] = field(default_factory=list)
+    alone: bool = False
+    """Shared with nobody: its own requests are not answered from a cache either."""
 
     def ancestors(self) -> Iterator[Node]:
         """Every node on a way up to the root, once each."""
@@ -83,7 +85,8 @@ class Graph:
             self._check(key, node, parent)
         new = node is None
         if node is None:
-            node = Node(len(self.nodes), query, key, 0 if parent is None else parent.depth + 1)
+            depth = 0 if parent is None else parent.depth + 1
+            node = Node(len(self.nodes), query, key, depth, alone=not shared)
             self.nodes.append(node)
             if shared:
                 self._by_key[key] = node

@@ -14,6 +14,7 @@ from rlm_async.core.budget import Budget, Keep
 from rlm_async.core.data import Data
 from rlm_async.core.graph import Node
 from rlm_async.core.messages import Completion, Place, Request
+from rlm_async.core.profile import PLAIN, Profile
 from rlm_async.core.query import Query, Reply, SubQuery
 from rlm_async.core.transcript import Output, Submission
 from rlm_async.core.usage import Limits, ModelInfo, Usage
@@ -75,6 +76,12 @@ class ActiveFrame:
         return {name: tool.line for name, tool in self._world.equipment.tools.items()}
 
     @property
+    def profile(self) -> Profile:
+        """What the node is tailored to."""
+        own = self._world.equipment.profile
+        return own if self.query.profile == own.name else PLAIN
+
+    @property
     def last_tokens(self) -> int:
         """Tokens kept back for the last turn."""
         return 0 if self._keep is None else self._keep.estimate.tokens
@@ -117,7 +124,8 @@ class ActiveFrame:
         place = Place(self._world.name, self.node.id, self.depth)
         with anyio.CancelScope(deadline=self._world.deadline if last else self.deadline):
             try:
-                return await self._call(replace(request, place=place, last=last))
+                fresh = request.fresh or self.node.alone
+                return await self._call(replace(request, place=place, last=last, fresh=fresh))
             except BudgetExceeded as refusal:
                 self._hit(refusal)
                 raise
@@ -201,7 +209,16 @@ class ActiveFrame:
             self._sandbox = await self._stack.enter_async_context(session)
             record = self._world.record
             record(events.SandboxOpened(at=record.now, node=self.node.id, layers=self._sandbox.layers))
+            await self._prepared(self._sandbox)
         return self._sandbox
+
+    async def _prepared(self, sandbox: Sandbox) -> None:
+        """Run what the profile defines for the code; raises ConfigError where that does not run."""
+        profile = self.profile
+        if profile.preamble:
+            output = await sandbox.run(profile.preamble)
+            if output.error is not None:
+                raise ConfigError(f"the preamble of the profile {profile.name!r} does not run: {output.error}")
 
     def _submit(self, asked: SubQuery) -> Outcome | Reply:
         try:

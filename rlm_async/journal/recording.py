@@ -53,10 +53,6 @@ class Shared(Protocol):
         """What any run of the batch was answered."""
         ...
 
-    def keep(self, key: str, completion: Completion) -> None:
-        """Keep what one of them was answered."""
-        ...
-
 
 class Recording:
     """A Sink of one run's events, and the memory of its completions (`Memo` of `models/cache.py`).
@@ -106,7 +102,7 @@ class Recording:
         if self._batch is None or request.fresh or request.last:
             return None
         shared = await self._batch.recall(key)
-        if shared is None:
+        if shared is None or shared.finish == "length":
             return None
         found = replace(shared, usage=NOTHING)
         self._put(request, key, found, free=True)
@@ -118,8 +114,6 @@ class Recording:
             self._put(request, key, _failure(outcome))
             return
         self._put(request, key, outcome)
-        if self._batch is not None and not request.fresh and outcome.finish != "length":
-            self._batch.keep(key, outcome)
         if self._disk.crowded:
             with suppress(ConfigError):  # the same
                 await anyio.to_thread.run_sync(self._disk.flush, abandon_on_cancel=True)

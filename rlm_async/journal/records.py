@@ -32,6 +32,8 @@ class Opening:
     query: Query
     limits: Limits
     sub_model: str
+    version: str = ""
+    """Of rlm-async."""
     infos: tuple[ModelInfo, ...] = ()
     """What was known of each model: prompts tell it, so a replay needs it."""
     tools: Mapping[str, str] = field(default_factory=dict)

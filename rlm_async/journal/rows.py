@@ -34,7 +34,6 @@ class RunRow:
     opening: Opening
     owner: str
     origin: str
-    version: str
     content: Content
     number: int = 0
     body: bytes = b""
@@ -66,7 +65,7 @@ class RunRow:
             "origin": opening.origin or self.origin,
             "batch": opening.batch,
             "item": opening.item,
-            "version": self.version,
+            "version": opening.version,
             "content": self.content,
             "opening": self.body,
         }
@@ -173,7 +172,7 @@ class EndRow:
     def write(self, connection: sqlite3.Connection) -> int | None:
         """Complete the run's row."""
         if self.answer is None:
-            end = "UPDATE runs SET status='interrupted', ended=? WHERE number=? AND status='running'"
+            end = "UPDATE runs SET status='interrupted', ended=? WHERE number=?"
             connection.execute(end, (self.ended, self.run))
         else:
             end = "UPDATE runs SET ended=?, cut=?, data=?, recalled=? WHERE number=?"

@@ -11,13 +11,14 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from rlm_async import __version__
 from rlm_async.core.context import Context
 from rlm_async.core.events import Event
+from rlm_async.core.usage import Limits
 from rlm_async.errors import ConfigError
 from rlm_async.journal import pruning
 from rlm_async.journal.batch import Batch
@@ -52,7 +53,6 @@ class Journal:
         self._reader = Reader(connected(self.path, create=create), self.path)
         self._lock = threading.Lock()
         self._writer: Writer | None = None
-        self._batches: dict[str, Batch] = {}
         self._closed = False
 
     def __enter__(self) -> Self:
@@ -111,13 +111,13 @@ class Journal:
         """
         origin = self._reader.unfinished(opening.identity) if opening.resume and self.content != "none" else ""
         known = self._reader.resumable(origin) if origin else ()
-        if origin and self._reader.run(origin).limits != opening.limits:
+        if origin and not _alike(self._reader.run(origin).limits, opening.limits):
             known = tuple(kept for kept in known if kept.completion is None or kept.completion.finish != "length")
         writer = self._writing()
-        row = RunRow(opening=opening, owner=self._owner, origin=origin, version=__version__, content=self.content)
+        row = RunRow(opening=opening, owner=self._owner, origin=origin, content=self.content)
         writer.put(row)
         writer.flush()
-        batch = self._batch(opening.batch) if opening.batch and self.content != "none" else None
+        batch = Batch(opening.batch, self._reader) if opening.batch and self.content != "none" else None
         return Recording(row.number, writer, self.content, origin=origin, known=known, batch=batch)
 
     def flush(self) -> None:
@@ -155,6 +155,7 @@ class Journal:
         finally:
             connection.close()
 
-    def _batch(self, name: str) -> Batch:
-        with self._lock:
-            return self._batches.setdefault(name, Batch(name, self._reader))
+
+def _alike(one: Limits, other: Limits) -> bool:
+    """Whether a reply that was cut short under one would be so under the other: time cuts none."""
+    return replace(one, seconds=None) == replace(other, seconds=None)

@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from rlm_async.core.moment import LEFT
+from rlm_async.core.profile import PLAIN, Profile
 from rlm_async.core.usage import Limits, ModelInfo
 from rlm_async.ports import Frame
 from rlm_async.strategies.allowance import reply_room
@@ -37,6 +39,7 @@ class Facts:
     levels: int
     limits: Limits
     tools: Mapping[str, str] = field(default_factory=dict)
+    profile: Profile = PLAIN
 
     @classmethod
     def of(cls, frame: Frame) -> Facts:
@@ -48,6 +51,7 @@ class Facts:
             levels=max(0, frame.limits.depth - frame.depth),
             limits=frame.limits,
             tools=frame.tools,
+            profile=frame.profile,
         )
 
     @property
@@ -86,7 +90,7 @@ def budget_line(left: Mapping[str, float | None], turns: int) -> str:
         parts.append(f"${_figure(usd)}")
     if (seconds := left.get("seconds")) is not None:
         parts.append(f"{_round(seconds)} s")
-    return f"Left: {', '.join(parts)}."
+    return f"{LEFT}{', '.join(parts)}."
 
 
 def price_line(model: ModelInfo) -> str:

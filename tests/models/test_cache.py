@@ -110,9 +110,9 @@ async def test_a_provider_s_error_is_shared_and_not_kept():
 
 
 class SlowMemo(MemoryMemo):
-    async def recall(self, key):
+    async def recall(self, request, key):
         await anyio.sleep(1.0)
-        return await super().recall(key)
+        return await super().recall(request, key)
 
 
 async def test_a_budget_s_refusal_is_not_shared():
@@ -145,5 +145,80 @@ async def test_a_reply_cut_at_its_length_is_not_kept():
 async def test_memory_is_bounded():
     memo = MemoryMemo(capacity=2)
     for key in "abc":
-        await memo.keep(key, Completion(text=key))
-    assert [await memo.recall(key) is not None for key in "abc"] == [False, True, True]
+        await memo.keep(request(), key, Completion(text=key))
+    assert [await memo.recall(request(), key) is not None for key in "abc"] == [False, True, True]
+
+
+class PaidMemo:
+    """Knows every request, and has what it had cost charged again; notes how the others ended."""
+
+    usage = Usage(calls=1, prompt_tokens=10, completion_tokens=5, nanos=7)
+
+    def __init__(self, *known):
+        self.known, self.ended = set(known), []
+
+    async def recall(self, asked, key):
+        known = asked.messages[-1].text in self.known
+        return Completion(text="kept", usage=self.usage, attempts=3) if known else None
+
+    async def keep(self, asked, key, outcome):
+        self.ended.append(outcome if outcome is None or isinstance(outcome, Completion) else type(outcome).__name__)
+
+
+async def test_what_a_memo_charges_is_charged_to_the_ledger_and_nothing_is_asked():
+    fake, ledger = ScriptedModel("new"), budget()
+    completion = await Cache(fake, PaidMemo("hello"))(request(), ledger)
+    assert (completion.text, completion.cached, completion.attempts, fake.calls) == ("kept", True, 0, 0)
+    assert ledger.usage == completion.usage == Usage(calls=1, prompt_tokens=10, completion_tokens=5, nanos=7)
+    assert (ledger.held.calls, ledger.spent.calls) == (0, 1)
+
+
+async def test_what_a_memo_charges_has_to_fit_the_budget():
+    with pytest.raises(BudgetExceeded):
+        await Cache(ScriptedModel("new"), PaidMemo("hello"))(request(), Budget("poor", Limits(calls=0)))
+
+
+async def test_what_is_recalled_for_a_last_turn_takes_the_part_kept_back_before_anybody_else_can():
+    ledger = Budget("run", Limits(calls=2))
+    keep = ledger.keep(Usage(calls=1))
+    model = Cache(stack(ScriptedModel("new", latency=1.0), ModelInfo(name="m"), Rings()).model, PaidMemo("hello"))
+    outcomes = []
+
+    async def ask(prompt, *, last=False):
+        if last:
+            keep.release()
+        try:
+            outcomes.append((prompt, (await model(request(prompt, last=last), ledger)).text))
+        except BudgetExceeded:
+            outcomes.append((prompt, "refused"))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(ask, "first")
+        await anyio.wait_all_tasks_blocked()
+        group.start_soon(ask, "second")
+        await ask("hello", last=True)
+    assert ("hello", "kept") in outcomes
+    assert ledger.usage.calls == 2
+
+
+async def test_a_memo_is_told_of_every_end_but_not_of_what_it_knew():
+    memo = PaidMemo("hello")
+    model = Cache(ScriptedModel(["fine", ModelRejected("no")]), memo)
+    await model(request(), budget())
+    await model(request("one"), budget())
+    with pytest.raises(ModelRejected):
+        await model(request("two"), budget())
+    with anyio.CancelScope() as scope:
+        model = Cache(ScriptedModel("late", latency=1.0), memo)
+        scope.cancel()
+        await model(request("three"), budget())
+    assert [end.text if isinstance(end, Completion) else end for end in memo.ended] == ["fine", "ModelRejected", None]
+
+
+def test_what_a_prompt_tells_of_the_moment_does_not_decide_the_key():
+    told = [
+        f"3 files\n\nLeft: {line} Begin with code." for line in ("20 turns, 12 model calls, $1.2, 590 s.", "1 turn.")
+    ]
+    assert request_key(request(told[0])) == request_key(request(told[1]))
+    assert request_key(request(told[0])) != request_key(request(told[0].replace("3 files", "4 files")))
+    assert request_key(request("what is Left: 3 turns.")) != request_key(request("what is Left: 4 turns."))
