@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rlm_async.core.budget import Budget
+from rlm_async.core.budget import UNLIMITED, Budget
 from rlm_async.core.messages import Completion, Request
-from rlm_async.core.usage import NOTHING, Limits, Usage
+from rlm_async.core.usage import NOTHING, Usage
 from rlm_async.errors import ModelError
 from rlm_async.models.tariff import Tariff
 from rlm_async.ports import Model
-
-_UNLIMITED = Limits(calls=None, tokens=None)
 
 
 class Bill(Budget):
@@ -23,7 +21,7 @@ class Bill(Budget):
 
     def __init__(self, parent: Budget) -> None:
         """Open a bill below the scope that pays."""
-        super().__init__("call", _UNLIMITED, parent)
+        super().__init__("call", UNLIMITED, parent)
         self.attempted: Usage = NOTHING
 
     def charge(self, cost: Usage) -> None:

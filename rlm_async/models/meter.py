@@ -35,7 +35,10 @@ class Meter:
         """Answer within the budget; the completion's usage is that of all attempts together."""
         bill = Bill(budget)
         came = self._clock()
-        async with self._till.hold(bill, self._tariff.ask(request)) as max_tokens:
+        place = await self._till.enter(bill, self._tariff.ask(request))
+        try:
             waited = self._clock() - came
-            completion = await self._model(replace(request, max_tokens=max_tokens), bill)
+            completion = await self._model(replace(request, max_tokens=place.size), bill)
+        finally:
+            place.leave()
         return replace(completion, usage=bill.attempted, waited=completion.waited + waited)

@@ -17,13 +17,11 @@ nobody may be overtaken for ever either. So:
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager
 from weakref import WeakKeyDictionary
 
 import anyio
 
-from rlm_async.core.budget import RESOURCES, Amount, Budget, Reservation
+from rlm_async.core.budget import Amount, Budget, Reservation
 from rlm_async.core.usage import Usage
 from rlm_async.errors import BudgetExceeded
 from rlm_async.models.bill import Bill
@@ -33,16 +31,23 @@ from rlm_async.models.tariff import Ask
 class _Waiter:
     """One call at the till: not decided yet, let through (`size`), or refused (`refusal`)."""
 
-    __slots__ = ("ask", "bill", "decided", "hold", "refusal", "reservation", "size")
+    __slots__ = ("ask", "bill", "decided", "refusal", "reservation", "size", "woken")
 
     def __init__(self, bill: Bill, ask: Ask) -> None:
         self.bill = bill
         self.ask = ask
-        self.decided = anyio.Event()
-        self.hold = ExitStack()
+        self.decided = False
+        self.woken: anyio.Event | None = None
+        """Made by those who have to wait; most are decided at once."""
         self.reservation: Reservation | None = None
         self.size = 0
         self.refusal: BudgetExceeded | None = None
+
+    def decide(self) -> None:
+        """Let the call go on, paid or refused."""
+        self.decided = True
+        if self.woken is not None:
+            self.woken.set()
 
 
 class _Line:
@@ -63,21 +68,28 @@ class _Line:
             if self._lacking(waiter):
                 self.waiting.appendleft(waiter)
             else:
-                waiter.decided.set()
+                waiter.decide()
             return
+        if not self.waiting:
+            self._blocked = lacking = self._lacking(waiter)
+            if not lacking:
+                waiter.decide()
+                return
         self.waiting.append(waiter)
-        if self._blocked.isdisjoint(_chain(waiter.bill)):
+        if self._blocked.isdisjoint(waiter.bill.chain):
             self.advance()
 
     def advance(self) -> None:
         """Decide all that can be decided now, first come first served."""
+        if not self.waiting:
+            return
         passed: list[_Waiter] = []
         self._blocked = set()
         while self.waiting:
             waiter = self.waiting.popleft()
-            lacking = self._blocked.intersection(_chain(waiter.bill)) or self._lacking(waiter)
+            lacking = self._blocked.intersection(waiter.bill.chain) or self._lacking(waiter)
             if not lacking:
-                waiter.decided.set()
+                waiter.decide()
                 continue
             passed.append(waiter)
             self._blocked |= lacking
@@ -89,9 +101,9 @@ class _Line:
         """End a call: give its hold back, charge what it cost, let others through."""
         if waiter.reservation is not None:
             waiter.reservation.settle(waiter.bill.attempted)
-            waiter.hold.close()
+            waiter.reservation.close()
             self._count(waiter.bill, self.pending.pop(waiter.bill), -1)
-        elif not waiter.decided.is_set():
+        elif not waiter.decided:
             self.waiting.remove(waiter)
         self.advance()
 
@@ -108,7 +120,7 @@ class _Line:
         waiter.size = ask.least if size is None else size
         cost = ask.cost(waiter.size)
         try:
-            waiter.reservation = waiter.hold.enter_context(bill.reserve(cost))
+            waiter.reservation = bill.hold(cost)
         except BudgetExceeded as refusal:
             waiter.refusal = refusal
         else:
@@ -123,26 +135,44 @@ class _Line:
         spent, and does not come back.
         """
         lacking: set[Budget] = set()
-        own = [self.pending[scope] for scope in _chain(bill) if isinstance(scope, Bill) and scope in self.pending]
-        for scope in _chain(bill):
+        own = [self.pending[scope] for scope in bill.chain if isinstance(scope, Bill) and scope in self.pending]
+        for scope, resource, ceiling in bill.bounds:
+            left = ceiling - scope.taken(resource)
+            asked = _amount(cost, resource)
+            if asked <= left:
+                continue
             back = self._coming_back.get(scope, Amount())
-            for resource in RESOURCES:
-                left = scope.remaining(resource)
-                asked = _amount(cost, resource)
-                if left is None or asked <= left:
-                    continue
-                mine = sum(_amount(hold, resource) for hold in own)  # a call within a call never waits for itself
-                if asked > left + getattr(back, resource) - mine:
-                    return set()
-                lacking.add(scope)
+            mine = sum(_amount(hold, resource) for hold in own)  # a call within a call never waits for itself
+            if asked > left + getattr(back, resource) - mine:
+                return set()
+            lacking.add(scope)
         return lacking
 
     def _count(self, bill: Bill, cost: Usage, sign: int) -> None:
-        for scope in _chain(bill):
+        for scope in dict.fromkeys(scope for scope, _, _ in bill.bounds):  # nobody waits for one without a limit
             amount = self._coming_back.setdefault(scope, Amount())
             amount.add(cost, sign)
             if amount.calls == 0:
                 del self._coming_back[scope]  # the line must not keep a run's ledger alive
+
+
+class Place:
+    """A call that was let through."""
+
+    __slots__ = ("_line", "_waiter")
+
+    def __init__(self, line: _Line, waiter: _Waiter) -> None:
+        self._line = line
+        self._waiter = waiter
+
+    @property
+    def size(self) -> int:
+        """Completion tokens that it may use."""
+        return self._waiter.size
+
+    def leave(self) -> None:
+        """End the call, also after failure or cancellation: what was attempted is settled."""
+        self._line.leave(self._waiter)
 
 
 class Till:
@@ -152,24 +182,29 @@ class Till:
         """Open with nobody in line."""
         self._lines: WeakKeyDictionary[Budget, _Line] = WeakKeyDictionary()
 
-    @asynccontextmanager
-    async def hold(self, bill: Bill, ask: Ask) -> AsyncIterator[int]:
-        """Hold the cost of a call for the length of the block; yields the completion tokens it may use.
+    async def enter(self, bill: Bill, ask: Ask) -> Place:
+        """Wait until the cost of a call is held; its place says how many completion tokens it may use.
 
-        On leaving, `bill.attempted` is settled, also after failure or cancellation. Raises BudgetExceeded
-        where it does not fit and no call in flight could make room; the outermost scope is blamed.
+        Raises BudgetExceeded where it does not fit and no call in flight could make room; the outermost
+        scope is blamed. Otherwise `Place.leave` has to end the call.
         """
-        line = self._lines.setdefault(bill.root, _Line())
+        root = bill.root
+        line = self._lines.get(root)
+        if line is None:
+            line = self._lines[root] = _Line()
         waiter = _Waiter(bill, ask)
+        line.join(waiter)
         try:
-            line.join(waiter)
-            if not waiter.decided.is_set():
-                await waiter.decided.wait()
-            if waiter.refusal is not None:
-                raise waiter.refusal
-            yield waiter.size
-        finally:
+            if not waiter.decided:
+                waiter.woken = anyio.Event()
+                await waiter.woken.wait()
+        except BaseException:
             line.leave(waiter)
+            raise
+        if waiter.refusal is not None:
+            line.leave(waiter)
+            raise waiter.refusal
+        return Place(line, waiter)
 
     def waiting(self, budget: Budget) -> int:
         """How many calls of a run wait here."""
@@ -177,25 +212,18 @@ class Till:
         return len(line.waiting) if line else 0
 
 
-def _chain(bill: Budget) -> Iterator[Budget]:
-    scope: Budget | None = bill
-    while scope is not None:
-        yield scope
-        scope = scope.parent
-
-
 def _fits(bill: Bill, cost: Usage, share: int = 1) -> bool:
     """Whether `cost` is at most one part in `share` of what every scope has left; of calls, all may be used."""
-    return all(
-        left is None or _amount(cost, resource) * (1 if resource == "calls" else share) <= left
-        for scope in _chain(bill)
-        for resource in RESOURCES
-        for left in [scope.remaining(resource)]
-    )
+    for scope, resource, ceiling in bill.bounds:
+        if _amount(cost, resource) * (1 if resource == "calls" else share) > ceiling - scope.taken(resource):
+            return False
+    return True
 
 
 def _comfortable(bill: Bill, ask: Ask) -> int | None:
     """A size from `enough` on that can be paid now, taking no more than the ask's share of what is left."""
+    if _fits(bill, ask.cost(ask.most), ask.share):
+        return ask.most  # nearly always
     if not _fits(bill, ask.cost(ask.enough)):
         return None
     return _largest(bill, ask, (ask.enough, ask.most), ask.share) or ask.enough
