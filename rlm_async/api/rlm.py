@@ -40,6 +40,7 @@ from rlm_async.core.items import ItemResult
 from rlm_async.core.query import Query
 from rlm_async.core.usage import Limits, ModelInfo, Rates
 from rlm_async.engine.equipment import Equipment
+from rlm_async.engine.recorder import running_clock
 from rlm_async.engine.run import Naming
 from rlm_async.errors import BudgetExceeded, ConfigError, InternalError
 from rlm_async.ports import Folding, Model, SandboxFactory, Sink, Tool
@@ -323,7 +324,7 @@ class RLM:
             strategies=resources.strategies,
             sub_model=resources.sub_model,
             models=resources.models,
-            clock=anyio.current_time,
+            clock=running_clock(),
             limits=self.limits,
             tools=self._tools,
         )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from rlm_async.api.keeping import JournalFile, opened_journal
 from rlm_async.core.usage import Limits, ModelInfo, Rates
+from rlm_async.engine.recorder import running_clock
 from rlm_async.errors import ConfigError
 from rlm_async.journal import Journal
 from rlm_async.models.gates import Gates
@@ -94,7 +95,7 @@ class Wiring:
         sources = self._sources(given)
         async with AsyncExitStack() as stack:
             journal = await stack.enter_async_context(opened_journal(self.journal))
-            rings = Rings(rates=self.rates, gates=_GATES)
+            rings = Rings(rates=self.rates, clock=running_clock(), gates=_GATES)
             table = await stack.enter_async_context(ModelTable(sources, rings, self.fallbacks))
             sandboxes = self.sandbox
             if sandboxes is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
 from dataclasses import replace
 
 import anyio
@@ -122,7 +122,7 @@ class ActiveFrame:
         if last and self._keep is not None:
             self._keep.release()  # nothing suspends from here to the meter's reservation: nobody else takes it
         place = Place(self._world.name, self.node.id, self.depth)
-        with anyio.CancelScope(deadline=self._world.deadline if last else self.deadline):
+        with _until(self._world.deadline if last else self.deadline):
             try:
                 fresh = request.fresh or self.node.alone
                 return await self._call(replace(request, place=place, last=last, fresh=fresh))
@@ -135,7 +135,7 @@ class ActiveFrame:
         """Run code in this node's sandbox, opened at the first call."""
         record, cell = self._world.record, self._cells
         self._cells += 1
-        with anyio.CancelScope(deadline=self.deadline):
+        with _until(self.deadline):
             sandbox = await self._opened()
             record(events.CellStarted(at=record.now, node=self.node.id, cell=cell, code=code))
             output = await sandbox.run(code)
@@ -237,6 +237,10 @@ class ActiveFrame:
     def _hit(self, refusal: BudgetExceeded) -> None:
         record = self._world.record
         record(events.LimitHit(at=record.now, node=self.node.id, scope=refusal.scope, resource=refusal.resource))
+
+
+def _until(deadline: float) -> AbstractContextManager[object]:
+    return nullcontext() if deadline == float("inf") else anyio.CancelScope(deadline=deadline)
 
 
 def _reply(outcome: Outcome) -> Reply:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
+
+import anyio
 
 from rlm_async.core.events import Event
 from rlm_async.ports import Sink
@@ -11,6 +14,14 @@ from rlm_async.ports import Sink
 Clock = Callable[[], float]
 
 log = logging.getLogger(__name__)
+
+
+def running_clock() -> Clock:
+    """The clock of the event loop that runs now, found once instead of at each look."""
+    try:
+        return asyncio.get_running_loop().time
+    except RuntimeError:  # trio's
+        return anyio.current_time
 
 
 class Recorder:
