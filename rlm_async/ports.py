@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from rlm_async.core.answer import Result
 from rlm_async.core.budget import Budget
@@ -13,6 +13,7 @@ from rlm_async.core.data import Data
 from rlm_async.core.events import Event
 from rlm_async.core.items import Item, ItemResult
 from rlm_async.core.messages import Completion, Request
+from rlm_async.core.profile import Profile
 from rlm_async.core.query import Query, Reply, SubQuery
 from rlm_async.core.transcript import Output, Past
 from rlm_async.core.usage import Limits, ModelInfo
@@ -52,6 +53,27 @@ class Host(Protocol):
 
     def budget(self) -> Mapping[str, float | None]:
         """What is left to this node: calls, tokens, usd, seconds, depth; None is no limit."""
+        ...
+
+
+@runtime_checkable
+class Foresight(Protocol):
+    """A Host that may make requests before the code asks: what a sandbox foresees is a hint, and never a call."""
+
+    @property
+    def run_ahead(self) -> bool:
+        """Whether hints are wanted."""
+        ...
+
+    def foresee(self, query: SubQuery, tell: Callable[[Data], None], *, sure: bool) -> None:
+        """Hint that the code may ask `query`; `sure` where no way out of its loop was seen before.
+
+        `tell` is called with what it would be answered with, if that becomes known before the code has asked.
+        """
+        ...
+
+    def forgo(self) -> None:
+        """The cell is over: whatever was foreseen and not asked is given up."""
         ...
 
 
@@ -110,6 +132,11 @@ class Frame(Protocol):
     @property
     def tools(self) -> Mapping[str, str]:
         """As `Host.tools`."""
+        ...
+
+    @property
+    def profile(self) -> Profile:
+        """What the node is tailored to."""
         ...
 
     @property

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rlm_async.core.budget import Budget
+from rlm_async.core.profile import PLAIN, Profile
 from rlm_async.core.usage import Limits
 from rlm_async.engine.recorder import Clock
 from rlm_async.ports import Catalogue, Model, SandboxFactory, Sink, Strategy, Tool
@@ -27,6 +28,8 @@ class Equipment:
     """Seconds from any beginning; the event loop's own."""
     limits: Limits = field(default_factory=Limits)
     tools: Mapping[str, Tool] = field(default_factory=dict)
+    profile: Profile = PLAIN
+    """What every node of the run is tailored to, those apart whose query names the plain one."""
     sinks: Sequence[Sink] = ()
     above: Budget | None = None
     """The ledger of a batch, where the run is part of one: what is spent here counts there too."""

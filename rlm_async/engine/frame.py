@@ -15,13 +15,14 @@ from rlm_async.core.data import Data
 from rlm_async.core.graph import Node
 from rlm_async.core.messages import Completion, Place, Request
 from rlm_async.core.profile import PLAIN, Profile
+from rlm_async.core.profile import PLAIN, Profile
 from rlm_async.core.query import Query, Reply, SubQuery
 from rlm_async.core.transcript import Output, Submission
 from rlm_async.core.usage import Limits, ModelInfo, Usage
 from rlm_async.engine.descent import child_query
 from rlm_async.engine.scheduler import Outcome
 from rlm_async.engine.world import World
-from rlm_async.errors import BudgetExceeded, ModelError, RLMError
+from rlm_async.errors import BudgetExceeded, ConfigError, ModelError, RLMError
 from rlm_async.ports import Sandbox
 
 ARGUMENT_ERRORS = (LookupError, TypeError, ValueError)
@@ -74,6 +75,12 @@ class ActiveFrame:
     def tools(self) -> Mapping[str, str]:
         """Names of the caller's functions, with one line each."""
         return {name: tool.line for name, tool in self._world.equipment.tools.items()}
+
+    @property
+    def profile(self) -> Profile:
+        """What the node is tailored to."""
+        own = self._world.equipment.profile
+        return own if self.query.profile == own.name else PLAIN
 
     @property
     def profile(self) -> Profile:
@@ -210,7 +217,16 @@ class ActiveFrame:
             record = self._world.record
             record(events.SandboxOpened(at=record.now, node=self.node.id, layers=self._sandbox.layers))
             await self._prepared(self._sandbox)
+            await self._prepared(self._sandbox)
         return self._sandbox
+
+    async def _prepared(self, sandbox: Sandbox) -> None:
+        """Run what the profile defines for the code; raises ConfigError where that does not run."""
+        profile = self.profile
+        if profile.preamble:
+            output = await sandbox.run(profile.preamble)
+            if output.error is not None:
+                raise ConfigError(f"the preamble of the profile {profile.name!r} does not run: {output.error}")
 
     async def _prepared(self, sandbox: Sandbox) -> None:
         """Run what the profile defines for the code; raises ConfigError where that does not run."""

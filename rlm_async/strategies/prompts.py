@@ -37,6 +37,8 @@ _LOOPS = "A plain `for` loop of calls that do not depend on each other is as fas
 def system_prompt(facts: Facts) -> str:
     """Rules, names and facts that hold for the whole life of a node."""
     parts = [_task(facts), _protocol(facts), _names(facts), _sub_queries(facts), _answering(), _manner(facts)]
+    if facts.profile.advice:
+        parts.insert(1, f"## This input: {facts.profile.about}\n{facts.profile.advice}")
     if facts.model.weak:
         parts.append("## Examples\n" + examples(facts.levels))
     return "\n\n".join(parts)
@@ -100,6 +102,9 @@ def _names(facts: Facts) -> str:
         "- `count_tokens(text)`: its length in tokens, about",
         "- `budget()`: what is left to spend; `show_vars()`: your variables",
     ]
+    if facts.profile.functions:
+        lines.append(f"For {facts.profile.about}, defined already:")
+        lines += [f"- `{signature}`: {line}" for signature, line in facts.profile.functions.items()]
     if facts.tools:
         lines.append("Functions lent by the caller:")
         lines += [f"- `{name}`: {line}" for name, line in sorted(facts.tools.items())]

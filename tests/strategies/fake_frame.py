@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from rlm_async.core.context import Context
 from rlm_async.core.messages import Completion, Request
+from rlm_async.core.profile import PLAIN, Profile
 from rlm_async.core.query import Query
 from rlm_async.core.transcript import CodeError, Output, Submission
 from rlm_async.core.usage import Limits, ModelInfo
@@ -85,6 +86,7 @@ class FakeFrame:
     sub_model: str = "sub"
     tools: dict[str, str] = field(default_factory=dict)
     infos: dict[str, ModelInfo] = field(default_factory=dict)
+    profile: Profile = PLAIN
     last_tokens: int = 0
     remaining: dict[str, float | None] = field(default_factory=dict)
     outputs: list[Output | Exception] | None = None

@@ -1,0 +1,58 @@
+"""What tailors nodes to a kind of text: words for the prompt, functions for the code, forms for answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from rlm_async.core.context import Context
+from rlm_async.core.data import Data
+
+
+def never(context: Context) -> float:
+    """Fits nothing: for a profile that is only used where it is named."""
+    del context
+    return 0.0
+
+
+def unchanged(context: Context) -> Context:
+    """The context as it was read."""
+    return context
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """A question about real text and what a right answer holds, compared without regard to case.
+
+    `path` is a place below a data folder that the profile's own documentation names.
+    """
+
+    question: str
+    path: str
+    expected: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """One kind of text. A plugin offers a function that returns one, as an entry point `rlm_async.profiles`."""
+
+    name: str
+    about: str
+    """The kind of text it is for, in one line."""
+    advice: str = ""
+    """For the system prompt: how such texts are built, what goes wrong with them, how to go about a question."""
+    functions: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """What the preamble defines for the model to call: signature -> one line about it."""
+    preamble: str = ""
+    """Python that runs in each session before the model's first cell, under the same policy, in the same jail."""
+    schemas: Mapping[str, Mapping[str, Data]] = field(default_factory=lambda: MappingProxyType({}))
+    """JSON Schemas of answers that are often wanted, by name; a caller may ask for one by that name."""
+    prepare: Callable[[Context], Context] = unchanged
+    """Makes of a context as it was read the one that is asked about: records out of lines, say. Runs in a thread."""
+    fits: Callable[[Context], float] = never
+    """How sure it is that a context is of its kind, 0 to 1, from a glance at its beginnings. Runs in a thread."""
+    examples: tuple[Example, ...] = ()
+
+
+PLAIN = Profile(name="plain", about="any text")
