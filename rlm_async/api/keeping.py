@@ -11,6 +11,7 @@ import anyio
 import anyio.to_thread
 
 from rlm_async import __version__
+from rlm_async.api.tools import remembered
 from rlm_async.core.answer import Answer
 from rlm_async.core.query import Query
 from rlm_async.engine.equipment import Equipment
@@ -31,6 +32,7 @@ class Keeping:
     item: str = ""
     origin: str = ""
     marks: tuple[str, ...] = ()
+    folding: str = "elide"
     resume: bool = True
 
     def opening(self, query: Query, equipment: Equipment, naming: Naming) -> Opening:
@@ -49,6 +51,7 @@ class Keeping:
             item=self.item,
             origin=self.origin,
             marks=self.marks,
+            folding=self.folding,
             resume=self.resume,
         )
 
@@ -59,10 +62,15 @@ async def run_kept(query: Query, equipment: Equipment, naming: Naming, keeping: 
         return await run(query, equipment, naming)
     opening = keeping.opening(query, equipment, naming)
     recording = await anyio.to_thread.run_sync(keeping.journal.begin, opening)
-    model = Cache(equipment.model, recording)
+    equipment = replace(
+        equipment,
+        model=Cache(equipment.model, recording),
+        tools=remembered(equipment.tools, recording),
+        sinks=(*equipment.sinks, recording),
+    )
     answer: Answer | None = None
     try:
-        answer = await run(query, replace(equipment, model=model, sinks=(*equipment.sinks, recording)), naming)
+        answer = await run(query, equipment, naming)
     finally:
         await recording.end(answer)
     return answer

@@ -13,9 +13,9 @@ from typing import Self
 
 import anyio
 
-from rlm_async.api.batching import BatchAsker, InHand, Shared, check_total, load_paths, results
-from rlm_async.api.detached import detached
-from rlm_async.api.keeping import JournalFile, Keeping, check_journal, run_kept
+from rlm_async.api.batching import BatchAsker, InHand, Shared, batch_name, check_total, load_paths, results
+from rlm_async.api.detached import detached, in_event_loop
+from rlm_async.api.keeping import JournalFile, check_journal, run_kept
 from rlm_async.api.lease import Lease
 from rlm_async.api.session import Session, SessionSandboxes
 from rlm_async.api.settings import (
@@ -29,6 +29,7 @@ from rlm_async.api.settings import (
     schema_text,
     with_citations,
 )
+from rlm_async.api.tailoring import Tailor
 from rlm_async.api.tools import tools_by_name
 from rlm_async.api.wiring import Resources, Wiring, views
 from rlm_async.batch.corpora import Corpora
@@ -36,7 +37,8 @@ from rlm_async.batch.sources import Form, Given, numbered
 from rlm_async.core.answer import Answer
 from rlm_async.core.context import Context
 from rlm_async.core.events import Event
-from rlm_async.core.items import ItemResult
+from rlm_async.core.items import Item, ItemResult
+from rlm_async.core.profile import PLAIN, Profile
 from rlm_async.core.query import Query
 from rlm_async.core.usage import Limits, ModelInfo, Rates
 from rlm_async.engine.equipment import Equipment
@@ -45,8 +47,6 @@ from rlm_async.engine.run import Naming
 from rlm_async.errors import BudgetExceeded, ConfigError, InternalError
 from rlm_async.ports import Folding, Model, SandboxFactory, Sink, Tool
 from rlm_async.strategies.folding import policy
-
-PROFILES = ("auto", "plain")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +58,10 @@ class _Turn:
     sinks: tuple[Sink, ...] = ()
     schema: str | None = None
     cite: bool = False
+    profile: Profile = PLAIN
     shared: Shared | None = None
     batch: str = ""
-    """The batch's name in the journal: its runs share what equal requests were answered."""
+    """Its name in the journal."""
     item: str = ""
 
 
@@ -80,7 +81,7 @@ class RLM:
         api_key: str | None = None,
         limits: Limits | None = None,
         rates: Rates | None = None,
-        profile: str = "auto",
+        profile: str | Profile = "auto",
         tools: Sequence[Callable[..., object] | Tool] = (),
         strategy: str = "auto",
         run_ahead: bool = True,
@@ -99,7 +100,8 @@ class RLM:
         sub_model: what sub-queries use; default: the same.
         api_base, api_key: of an OpenAI-compatible endpoint, or passed to litellm.
         limits, rates: what a run may cost; what the provider is spared, for each model.
-        profile: "auto" or "plain".
+        profile: what prompts and sessions are tailored to: "plain", the name of an installed plugin's, a Profile, or
+            "auto", which takes the installed one that fits the context.
         tools: functions that model-written code may call; they run here, on the host.
         strategy: "auto", "repl", "guided", "direct".
         run_ahead: start the sub-queries of a plain loop before their turn, where that changes nothing.
@@ -114,8 +116,7 @@ class RLM:
         fallbacks: names of models that answer, in this order, where one is down.
         timeout: seconds for one attempt of a model call; what takes longer is given up and made again.
         """
-        if profile not in PROFILES:
-            raise ConfigError(f"there is no profile {profile!r}; choose one of: {', '.join(PROFILES)}")
+        self._tailor = Tailor.of(profile)
         self.limits = check_limits(limits or Limits())
         self.strategy = strategy
         self.strict = strict
@@ -170,7 +171,8 @@ class RLM:
         """
         check_question(question)
         text = schema_text(schema, cite=cite)
-        answer = await self._answer(question, await read_context(context), _Turn(schema=text, cite=cite))
+        profile, read = await self._tailor.fit(await read_context(context))
+        answer = await self._answer(question, read, _Turn(schema=text, cite=cite, profile=profile))
         return with_citations(answer) if cite else answer
 
     def ask_sync(
@@ -193,7 +195,7 @@ class RLM:
             except BaseException as error:  # noqa: BLE001 - carried to the thread that asked, and raised there
                 answers.append(error)
 
-        if _in_event_loop():
+        if in_event_loop():
             caller = contextvars.copy_context()  # the caller's span, which a new thread knows nothing of
             thread = threading.Thread(target=caller.run, args=(work,), name="rlm-async")
             thread.start()
@@ -247,18 +249,20 @@ class RLM:
         schema: Mapping[str, object] | type | None = None,
         total: Limits | None = None,
         ordered: bool = False,
+        name: str = "",
     ) -> AsyncIterator[ItemResult]:
         """The results of many questions as they come; what is wrong with one item is its result.
 
         items: questions, mappings with `question` and perhaps `id`, `context`, `paths`, or Items; taken only as
         fast as results are. context: what items without one of their own are about, read once. total: limits of
         the whole batch, of which `calls`, `tokens`, `usd` and `seconds` count; `RLM.limits` hold for each item.
-        ordered: results in the order of their items. Equal sub-queries of all items are asked once.
+        ordered: results in the order of their items. name: in the journal; a batch of the same name pays for no
+        call again. Equal sub-queries of all items are asked once.
 
         Raises ConfigError before anything is asked; Refused where `total` was reached, and ModelError where the
         provider failed 25 items in a row, both after the results of what had been asked.
         """
-        async with self.asker(context, schema=schema, total=total) as asker:
+        async with self.asker(context, schema=schema, total=total, name=name) as asker:
             executor = InHand(asker, self._wiring.rates.concurrency)
             async with aclosing(results(numbered(items, Form()), executor, ordered=ordered)) as found:
                 async for result in found:
@@ -266,18 +270,25 @@ class RLM:
 
     @asynccontextmanager
     async def asker(
-        self, context: Input = None, *, schema: Mapping[str, object] | type | None = None, total: Limits | None = None
+        self,
+        context: Input = None,
+        *,
+        schema: Mapping[str, object] | type | None = None,
+        total: Limits | None = None,
+        name: str = "",
     ) -> AsyncIterator[BatchAsker]:
         """What answers the items of one batch, for an executor; arguments as for `batch`."""
         text = schema_text(schema)
         read = await read_context(context)
         async with self._lease.taken() as resources:
             await resources.check(self.limits)
-            shared = Shared(resources, check_total(total, resources))
-            yield BatchAsker(self._ask_in_batch, Corpora(load_paths, read), shared, text)
+            name = name or batch_name(resources, read, text)
+            shared = Shared(resources, check_total(total, resources), name, text)
+            yield BatchAsker(self._ask_in_batch, Corpora(load_paths, read), shared)
 
-    async def _ask_in_batch(self, question: str, context: Context, schema: str | None, shared: Shared) -> Answer:
-        return await self._answer(check_question(question), context, _Turn(schema=schema, shared=shared))
+    async def _ask_in_batch(self, item: Item, context: Context, shared: Shared) -> Answer:
+        turn = _Turn(schema=shared.schema, shared=shared, batch=shared.name, item=item.id)
+        return await self._answer(item.question, context, turn)
 
     async def _ask_in_session(self, question: str, session: Session) -> Answer:
         turn = _Turn(sandboxes=session.sandboxes, history=session.history)
@@ -293,6 +304,7 @@ class RLM:
                 strategy=self.strategy,
                 schema=turn.schema,
                 cite=turn.cite,
+                profile=turn.profile.name,
                 history=turn.history,
             )
             equipment = self._equipment(resources)
@@ -301,20 +313,10 @@ class RLM:
             if turn.shared is not None:
                 equipment = turn.shared.applied(equipment)
             naming = Naming.now(lambda: secrets.token_hex(3))
-            answer = await run_kept(query, equipment, naming, self._keeping(resources, turn))
+            answer = await run_kept(
+                query, equipment, naming, resources.keeping(turn.batch, turn.item, resume=turn.sandboxes is None)
+            )
         return self._checked(answer)
-
-    def _keeping(self, resources: Resources, turn: _Turn) -> Keeping | None:
-        """Where the run is kept. A turn of a session is never resumed: its variables went with its sandbox."""
-        if resources.journal is None:
-            return None
-        return Keeping(
-            journal=resources.journal,
-            batch=turn.batch,
-            item=turn.item,
-            marks=self._wiring.marks,
-            resume=turn.sandboxes is None,
-        )
 
     def _equipment(self, resources: Resources) -> Equipment:
         return Equipment(
@@ -339,11 +341,3 @@ class RLM:
             return answer
         error.answer = answer
         raise error
-
-
-def _in_event_loop() -> bool:
-    try:
-        anyio.get_current_task()
-    except (RuntimeError, anyio.NoEventLoopError):
-        return False
-    return True

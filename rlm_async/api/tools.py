@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import keyword
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 import anyio.to_thread
 
-from rlm_async.core.data import Data, plain
+from rlm_async.core.data import Data, canonical, plain
 from rlm_async.errors import ConfigError
 from rlm_async.ports import Tool
 
@@ -64,3 +66,63 @@ def _signature(function: Callable[..., object]) -> inspect.Signature | str:
         return inspect.signature(function)
     except ValueError:
         return "(...)"
+
+
+class ToolMemory(Protocol):
+    """Where what tools returned lasts, so that a run that is taken up again does not call them again."""
+
+    def recall_tool(self, key: str) -> tuple[int, Told | None]:
+        """Which of several equal calls this is, and what the same one returned before, if that is known."""
+        ...
+
+    def keep_tool(self, key: str, occurrence: int, value: Data) -> None:
+        """Keep what a call returned that was not recalled."""
+        ...
+
+
+class Told(Protocol):
+    """What a call returned."""
+
+    @property
+    def value(self) -> Data:
+        """The plain data."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RememberedTool:
+    """A tool whose results last. One that failed is called again."""
+
+    tool: Tool
+    memory: ToolMemory
+
+    @property
+    def name(self) -> str:
+        """The tool's name."""
+        return self.tool.name
+
+    @property
+    def line(self) -> str:
+        """The tool's line in the prompt."""
+        return self.tool.line
+
+    async def __call__(self, *arguments: Data, **named: Data) -> Data:
+        """What it returned before, else what it returns now."""
+        key = call_key(self.name, arguments, named)
+        occurrence, told = self.memory.recall_tool(key)
+        if told is not None:
+            return told.value
+        value = await self.tool(*arguments, **named)
+        self.memory.keep_tool(key, occurrence, value)
+        return value
+
+
+def remembered(tools: Mapping[str, Tool], memory: ToolMemory) -> dict[str, Tool]:
+    """The same tools, with a memory."""
+    return {name: RememberedTool(tool, memory) for name, tool in tools.items()}
+
+
+def call_key(name: str, arguments: Sequence[Data], named: Mapping[str, Data]) -> str:
+    """BLAKE2b-128 over a call, in hexadecimal."""
+    parts = canonical([name, list(arguments), dict(named)])
+    return hashlib.blake2b(parts.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from rlm_async.api.keeping import JournalFile, opened_journal
+from rlm_async.api.keeping import JournalFile, Keeping, opened_journal
 from rlm_async.core.usage import Limits, ModelInfo, Rates
 from rlm_async.engine.recorder import running_clock
 from rlm_async.errors import ConfigError
@@ -41,7 +41,8 @@ class Resources:
     strategies: Mapping[str, Strategy]
     root_model: str
     sub_model: str
-    journal: Journal | None = None
+    kept: Keeping | None = None
+    """Where runs are kept."""
     helpers: frozenset[str] = frozenset()
     """Models that work for the others and are not offered to sub-queries: one that folds histories."""
 
@@ -49,6 +50,10 @@ class Resources:
     def models(self) -> frozenset[str]:
         """The names that sub-queries may ask for."""
         return frozenset({self.root_model, self.sub_model})
+
+    def keeping(self, batch: str = "", item: str = "", *, resume: bool = True) -> Keeping | None:
+        """Where one run is kept. A turn of a session is never resumed: its variables went with its sandbox."""
+        return self.kept and replace(self.kept, batch=batch, item=item, resume=resume)
 
     async def check(self, limits: Limits) -> None:
         """Raise ConfigError for what would fail anyway: a model nobody knows, a price that a limit needs."""
@@ -106,15 +111,17 @@ class Wiring:
                 strategies=strategies(self.folding),
                 root_model=names[0],
                 sub_model=names[1],
-                journal=journal,
+                kept=self._keeping(journal),
                 helpers=frozenset({teller} if teller else ()),
             )
 
-    @property
-    def marks(self) -> tuple[str, ...]:
-        """The classes of models that were handed in as objects, which their names do not tell."""
+    def _keeping(self, journal: Journal | None) -> Keeping | None:
+        """Where runs are kept; models that were handed in as objects are told by their classes, for want of names."""
+        if journal is None:
+            return None
         given = [model for model in self.models if not isinstance(model, str)]
-        return tuple(f"{type(model).__module__}.{type(model).__qualname__}" for model in given)
+        marks = tuple(f"{type(model).__module__}.{type(model).__qualname__}" for model in given)
+        return Keeping(journal=journal, marks=marks, folding=self.folding.name)
 
     def _cell(self) -> CellLimits:
         """A cell may have as many sub-queries in flight as the gate lets through."""

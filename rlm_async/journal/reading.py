@@ -18,7 +18,7 @@ from rlm_async.core.usage import NOTHING, Limits, ModelInfo, Usage
 from rlm_async.errors import ConfigError
 from rlm_async.journal import owner
 from rlm_async.journal.codec import KINDS, LOST, Unpacker, remade, unpack_context
-from rlm_async.journal.records import ContextRecord, Kept, RunFilter, RunRecord, RunStatus
+from rlm_async.journal.records import ContextRecord, Kept, Known, RunFilter, RunRecord, RunStatus, ToolCall
 from rlm_async.journal.schema import told
 from rlm_async.journal.writer import plain_text
 
@@ -92,6 +92,17 @@ class Reader:
             ).fetchall()
             return [self._kept(row) for row in rows]
 
+    def tools(self, run: str) -> list[ToolCall]:
+        """What the caller's functions returned, equal calls in the order in which they were made."""
+        with self._reading():
+            rows = self._connection.execute(
+                "SELECT * FROM tools WHERE run = ? ORDER BY key, occurrence", (self._number(run),)
+            ).fetchall()
+            return [
+                ToolCall(key=row["key"].hex(), occurrence=row["occurrence"], value=self._data(row["body"]))
+                for row in rows
+            ]
+
     def context(self, digest: str) -> Context | None:
         """The context of that digest, if its text was kept."""
         raw = bytes.fromhex(digest)
@@ -110,18 +121,21 @@ class Reader:
                 return str(row["run"])
         return ""
 
-    def resumable(self, run: str) -> tuple[Kept, ...]:
+    def resumable(self, run: str) -> Known:
         """What a run had answered, and what those had that it resumed itself."""
-        found: dict[tuple[str, int], Kept] = {}
+        kept: dict[tuple[str, int], Kept] = {}
+        tools: dict[tuple[str, int], ToolCall] = {}
         seen: set[str] = set()
         while run and run not in seen:
             seen.add(run)
-            for kept in self.completions(run):
-                if kept.completion is not None:
-                    found.setdefault((kept.key, kept.occurrence), kept)
+            for one in self.completions(run):
+                if one.completion is not None:
+                    kept.setdefault((one.key, one.occurrence), one)
+            for call in self.tools(run):
+                tools.setdefault((call.key, call.occurrence), call)
             rows = self._rows("SELECT origin FROM runs WHERE run = ?", run)
             run = str(rows[0]["origin"]) if rows else ""
-        return tuple(found.values())
+        return Known(tuple(kept.values()), tuple(tools.values()))
 
     def of_batch(self, batch: str, key: bytes) -> Completion | None:
         """What any run of a batch was answered to a request."""
@@ -185,6 +199,7 @@ class Reader:
             limits=remade(Limits, settings["limits"]),
             infos=tuple(remade(ModelInfo, info) for info in settings["infos"]),
             tools=settings["tools"],
+            folding=settings.get("folding", "elide"),
             version=row["version"],
             content=row["content"],
             usage=_usage(row),

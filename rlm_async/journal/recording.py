@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol
@@ -18,13 +19,15 @@ import anyio
 import anyio.to_thread
 
 from rlm_async.core.answer import Answer
+from rlm_async.core.data import Data
 from rlm_async.core.events import Event
 from rlm_async.core.messages import Completion, Request
 from rlm_async.core.usage import NOTHING
 from rlm_async.errors import BudgetExceeded, ConfigError, RLMError
-from rlm_async.journal.records import Content, Kept
-from rlm_async.journal.rows import CompletionRow, EndRow, EventRow, Row
+from rlm_async.journal.records import Content, Kept, Known, ToolCall
+from rlm_async.journal.rows import CompletionRow, EndRow, EventRow, Row, ToolRow
 
+UNKNOWN = Known()
 CANCELLED = "cancelled"
 """The class that is written for a request that was given up."""
 
@@ -67,7 +70,7 @@ class Recording:
         content: Content,
         *,
         origin: str = "",
-        known: tuple[Kept, ...] = (),
+        known: Known = UNKNOWN,
         batch: Shared | None = None,
     ) -> None:
         """Write run number `run` to `disk`."""
@@ -76,7 +79,9 @@ class Recording:
         self._disk = disk
         self._content = content
         self._batch = batch
-        self._known = _by_key(known)
+        self._known = _by_key(known.completions)
+        self._tools = tools_by_key(known.tools)
+        self._called: dict[str, int] = {}
         self._position = 0
         self._asked: dict[str, int] = {}
         self._turns: dict[int, int] = {}
@@ -117,6 +122,21 @@ class Recording:
         if self._disk.crowded:
             with suppress(ConfigError):  # the same
                 await anyio.to_thread.run_sync(self._disk.flush, abandon_on_cancel=True)
+
+    def recall_tool(self, key: str) -> tuple[int, ToolCall | None]:
+        """Which of the run's equal calls this is, and what the run that is resumed was told at the same one."""
+        occurrence = self._called[key] = self._called.get(key, -1) + 1
+        known = self._tools.get(key)
+        if not known:
+            return occurrence, None
+        call = known.popleft()
+        self.keep_tool(key, occurrence, call.value)
+        return occurrence, call
+
+    def keep_tool(self, key: str, occurrence: int, value: Data) -> None:
+        """Write what the caller's function returned."""
+        if self._content != "none":
+            self._disk.put(ToolRow(self._run, ToolCall(key=key, occurrence=occurrence, value=value)))
 
     async def end(self, answer: Answer | None) -> None:
         """Write how the run ended, and wait until all of it is on disk; without an answer it was given up."""
@@ -162,6 +182,14 @@ def _by_key(known: tuple[Kept, ...]) -> dict[str, deque[Kept]]:
     found: dict[str, deque[Kept]] = {}
     for kept in sorted((kept for kept in known if kept.completion is not None), key=lambda kept: kept.occurrence):
         found.setdefault(kept.key, deque()).append(kept)
+    return found
+
+
+def tools_by_key(known: Iterable[ToolCall]) -> dict[str, deque[ToolCall]]:
+    """What the caller's functions returned, in the order of equal calls."""
+    found: dict[str, deque[ToolCall]] = {}
+    for call in known:
+        found.setdefault(call.key, deque()).append(call)
     return found
 
 

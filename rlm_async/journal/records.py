@@ -38,6 +38,8 @@ class Opening:
     """What was known of each model: prompts tell it, so a replay needs it."""
     tools: Mapping[str, str] = field(default_factory=dict)
     """The caller's functions by name, each with its line in the prompt."""
+    folding: str = "elide"
+    """What nodes do with a history that fills the window, by its name."""
     batch: str = ""
     """The batch that the run belongs to; runs of one batch share the completions of equal requests."""
     item: str = ""
@@ -85,6 +87,7 @@ class RunRecord:
     limits: Limits
     infos: tuple[ModelInfo, ...]
     tools: Mapping[str, str]
+    folding: str
     version: str
     """Of rlm-async, that wrote it."""
     content: Content
@@ -144,3 +147,21 @@ class Kept:
     """The error's class and text where it failed; `cancelled` where it was given up."""
     free: bool = False
     """It was answered by another run of the batch: nothing was paid here."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """What one of the caller's functions returned. Equal calls differ in `occurrence`."""
+
+    key: str
+    """Of the function's name and arguments, in hexadecimal."""
+    occurrence: int
+    value: Data
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What an unfinished run had been answered, by models and by the caller's functions."""
+
+    completions: tuple[Kept, ...] = ()
+    tools: tuple[ToolCall, ...] = ()

@@ -12,7 +12,7 @@ from rlm_async.core.events import Event, ModelReplied, NodeAdded, RunEnded
 from rlm_async.core.messages import Completion
 from rlm_async.core.usage import NOTHING, Usage
 from rlm_async.journal.codec import Packer, wordless
-from rlm_async.journal.records import Content, ContextRecord, Opening
+from rlm_async.journal.records import Content, ContextRecord, Opening, ToolCall
 
 
 class Row(Protocol):
@@ -47,6 +47,7 @@ class RunRow:
             "tools": opening.tools if self._told else {},
             "sub_model": opening.sub_model,
             "strategy": opening.query.strategy,
+            "folding": opening.folding,
             "schema": opening.query.schema if self._told else None,
             "context": context_record(opening, self.content),
         }
@@ -151,6 +152,25 @@ class CompletionRow:
         return self.run
 
 
+@dataclass(slots=True)
+class ToolRow:
+    """What one of the caller's functions returned."""
+
+    run: int
+    call: ToolCall
+    body: bytes = b""
+
+    def pack(self, packer: Packer) -> None:
+        """Pack the value."""
+        self.body = packer.pack(self.call.value)
+
+    def write(self, connection: sqlite3.Connection) -> int | None:
+        """Insert it."""
+        values = (self.run, bytes.fromhex(self.call.key), self.call.occurrence, self.body)
+        connection.execute("INSERT OR IGNORE INTO tools (run, key, occurrence, body) VALUES (?, ?, ?, ?)", values)
+        return self.run
+
+
 @dataclass(slots=True, kw_only=True)
 class EndRow:
     """What the trace does not tell of a run's end; without an answer the run was given up."""
@@ -203,4 +223,4 @@ def legible(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-__all__ = ["CompletionRow", "EndRow", "EventRow", "Row", "RunRow", "amounts", "context_record", "legible"]
+__all__ = ["CompletionRow", "EndRow", "EventRow", "Row", "RunRow", "ToolRow", "amounts", "context_record", "legible"]

@@ -87,7 +87,18 @@ CREATE TABLE uses (
 CREATE INDEX uses_by_digest ON uses (digest);
 """
 
-STEPS = (_V1,)
+_V2 = """
+CREATE TABLE tools (
+    run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
+    key BLOB NOT NULL,
+    occurrence INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    PRIMARY KEY (run, key, occurrence)
+) WITHOUT ROWID;
+CREATE INDEX runs_by_start ON runs (started);
+"""
+
+STEPS = (_V1, _V2)
 """Step n brings a file from version n to n + 1; a step that has been released is never changed."""
 VERSION = len(STEPS)
 

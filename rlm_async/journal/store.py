@@ -25,7 +25,7 @@ from rlm_async.journal.batch import Batch
 from rlm_async.journal.owner import this_process
 from rlm_async.journal.reading import Reader
 from rlm_async.journal.recording import Recording
-from rlm_async.journal.records import CONTENTS, Content, Kept, Opening, RunFilter, RunRecord
+from rlm_async.journal.records import CONTENTS, Content, Kept, Known, Opening, RunFilter, RunRecord, ToolCall
 from rlm_async.journal.rows import RunRow
 from rlm_async.journal.schema import connected, told
 from rlm_async.journal.writer import Writer
@@ -97,6 +97,10 @@ class Journal:
         """The requests of a run and how they ended, by node and turn."""
         return self._reader.completions(run)
 
+    def tools(self, run: str) -> list[ToolCall]:
+        """What the caller's functions returned in a run, equal calls in the order in which they were made."""
+        return self._reader.tools(run)
+
     def context(self, digest: str) -> Context | None:
         """The context of that digest; None where its text was not kept."""
         return self._reader.context(digest)
@@ -110,9 +114,10 @@ class Journal:
         unless `opening` says otherwise: then its completions answer again what they had answered.
         """
         origin = self._reader.unfinished(opening.identity) if opening.resume and self.content != "none" else ""
-        known = self._reader.resumable(origin) if origin else ()
+        known = self._reader.resumable(origin) if origin else Known()
         if origin and not _alike(self._reader.run(origin).limits, opening.limits):
-            known = tuple(kept for kept in known if kept.completion is None or kept.completion.finish != "length")
+            whole = (kept for kept in known.completions if kept.completion and kept.completion.finish != "length")
+            known = Known(tuple(whole), known.tools)
         writer = self._writing()
         row = RunRow(opening=opening, owner=self._owner, origin=origin, content=self.content)
         writer.put(row)
