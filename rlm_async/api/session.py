@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from rlm_async.core.answer import Answer
 from rlm_async.core.context import Context
 from rlm_async.core.data import Data
+from rlm_async.core.profile import PLAIN, Profile
 from rlm_async.core.query import Reply, SubQuery
 from rlm_async.ports import Host, Sandbox, SandboxFactory
 
@@ -83,9 +84,10 @@ class SessionSandboxes:
 class Session:
     """A conversation about one context; questions are asked one after the other."""
 
-    def __init__(self, asking: Asking, context: Context, sandboxes: SessionSandboxes) -> None:
+    def __init__(self, asking: Asking, context: Context, sandboxes: SessionSandboxes, profile: Profile = PLAIN) -> None:
         """Use `RLM.session` to make one."""
         self.context = context
+        self.profile = profile
         self.sandboxes = sandboxes
         self.history: tuple[tuple[str, str], ...] = ()
         """Questions and answers so far."""
