@@ -11,6 +11,7 @@ import time
 
 import aiohttp
 import msgspec
+from yarl import URL
 
 from rlm_async.core.budget import Budget
 from rlm_async.core.data import Data
@@ -44,9 +45,12 @@ class OpenAIClient:
         self._endpoint = endpoint
         self._connections = connections
         self._timeout = timeout
+        self._waits = aiohttp.ClientTimeout(total=timeout, sock_connect=_CONNECT)
+        self._answerers: dict[str, Answerer] = {}
         self._listener = listener
         self._dialect = Dialect("max_completion_tokens" if endpoint.name == "api.openai.com" else "max_tokens")
         self._root = "/v1" if endpoint.bare else ""
+        self._chat = self._address(_CHAT)
         self._session: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -81,7 +85,7 @@ class OpenAIClient:
 
     async def _cards(self) -> list[Card]:
         answerer = self._answerer("")
-        url = self._endpoint.url(f"{self._root}/models")
+        url = self._address("/models")
         timeout = aiohttp.ClientTimeout(total=_CONNECT)
         try:
             async with self._open().get(url, timeout=timeout, allow_redirects=False) as response:
@@ -104,8 +108,15 @@ class OpenAIClient:
             await session.close()
 
     def _answerer(self, model: str) -> Answerer:
-        endpoint = self._endpoint
-        return Answerer(endpoint.name, bare_name(model), endpoint.authorization is not None, endpoint.secrets)
+        known = self._answerers.get(model)
+        if known is None:
+            endpoint = self._endpoint
+            keyed = endpoint.authorization is not None
+            known = self._answerers[model] = Answerer(endpoint.name, bare_name(model), keyed, endpoint.secrets)
+        return known
+
+    def _address(self, path: str) -> URL:
+        return URL(self._endpoint.url(self._root + path))
 
     def _open(self) -> aiohttp.ClientSession:
         try:
@@ -138,11 +149,10 @@ class OpenAIClient:
         """Ask, once more where the server wants the same in another form."""
         request = heard.request
         session = self._open()
-        timeout = aiohttp.ClientTimeout(total=self._timeout, sock_connect=_CONNECT)
         body = self._dialect.body(request, answerer.model, stream=self._listener is not None)
         while True:
-            url = self._endpoint.url(self._root + _CHAT)
-            async with session.post(url, data=encode(body), timeout=timeout, allow_redirects=False) as response:
+            asking = session.post(self._chat, data=encode(body), timeout=self._waits, allow_redirects=False)
+            async with asking as response:
                 if response.status == _OK:
                     if response.content_type == "text/event-stream":
                         return await listen(response.content.iter_any(), heard, answerer)
@@ -156,6 +166,7 @@ class OpenAIClient:
         """Whether the same attempt is worth sending in another form."""
         if status == _MISSING and self._root and "model" not in complaint.lower():
             self._root = ""
+            self._chat = self._address(_CHAT)
             return True
         return status in {_BAD, _UNPROCESSABLE} and self._dialect.adapt(body, complaint)
 
