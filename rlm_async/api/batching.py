@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,7 @@ from rlm_async.contexts import load_async
 from rlm_async.core.answer import Answer
 from rlm_async.core.budget import Budget
 from rlm_async.core.context import Context
+from rlm_async.core.data import Data, canonical
 from rlm_async.core.events import LimitHit
 from rlm_async.core.items import Item, ItemResult, answered, failed
 from rlm_async.core.usage import Limits
@@ -27,6 +29,7 @@ from rlm_async.errors import BudgetExceeded, ModelError, Refused, RLMError
 from rlm_async.models.cache import Cache, MemoryMemo
 from rlm_async.models.tariff import check_prices
 from rlm_async.ports import Asker, Deliver, Job
+from rlm_async.telemetry.propagation import continued
 
 LEDGER = "the batch"
 FULL = 0.9
@@ -39,6 +42,10 @@ class Shared:
 
     resources: Resources
     total: Limits
+    name: str = ""
+    """The batch's name in the journal."""
+    schema: str | None = None
+    """As JSON text."""
     ledger: Budget = field(init=False)
     model: Cache = field(init=False)
     ends: float = field(init=False)
@@ -76,7 +83,7 @@ class Shared:
         return any(isinstance(event, LimitHit) and event.scope == LEDGER for event in answer.trace)
 
 
-Asking = Callable[[str, Context, str | None, Shared], Awaitable[Answer]]
+Asking = Callable[[Item, Context, Shared], Awaitable[Answer]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,7 +93,6 @@ class BatchAsker:
     asking: Asking
     corpora: Corpora
     shared: Shared
-    schema: str | None = None
 
     @property
     def hungry(self) -> bool:
@@ -99,11 +105,23 @@ class BatchAsker:
         try:
             self.shared.check()
             context = await self.corpora.of(item)
-            answer = await self.asking(item.question, context, self.schema, self.shared)
+            answer = await self._asked(item, context)
         except RLMError as error:
             begun = error.answer if isinstance(error.answer, Answer) else None
             return failed(item, error, cut=self.shared.cut(begun, error))
         return answered(item, answer, cut=self.shared.cut(answer, None))
+
+    async def _asked(self, item: Item, context: Context) -> Answer:
+        if not item.trace:
+            return await self.asking(item, context, self.shared)
+        with continued({"traceparent": item.trace}):
+            return await self.asking(item, context, self.shared)
+
+
+def batch_name(resources: Resources, context: Context, schema: str | None) -> str:
+    """A name that the same call has again, so that a journal knows what had been answered."""
+    parts: Data = [resources.root_model, resources.sub_model, context.digest, schema]
+    return f"batch-{hashlib.blake2b(canonical(parts).encode(), digest_size=6).hexdigest()}"
 
 
 async def load_paths(paths: Sequence[str]) -> Context:

@@ -42,3 +42,12 @@ async def detached(work: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
         with anyio.CancelScope(shield=True):
             await ended.wait()
         del keep
+
+
+def in_event_loop() -> bool:
+    """Whether the caller runs in an event loop."""
+    try:
+        anyio.get_current_task()
+    except (RuntimeError, anyio.NoEventLoopError):
+        return False
+    return True

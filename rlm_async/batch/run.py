@@ -36,7 +36,7 @@ class Stop:
         """Learn from a result."""
         if not result.settled:
             self.limited = True
-            limit = result.record.get("limit") or result.record.get("kind") or "limit"
+            limit = result.record.get("limit") or result.reason
             self.reason = self.reason or f"the batch's own limit was reached ({limit})"
         if result.record.get("kind") in _PROVIDER:
             self._failures += 1

@@ -42,8 +42,6 @@ def introduction(model: str, given: str | None, environ: Mapping[str, str]) -> s
 @asynccontextmanager
 async def composed(choices: Choices, sink: Sink) -> AsyncIterator[RLM]:
     """The RLM of what was chosen, whose runs tell `sink`; raises ConfigError."""
-    if choices.journal is not None:
-        raise ConfigError("--journal: runs are not kept on disk yet; leave it out")
     mode = sandbox_mode(choices.sandbox)
     async with AsyncExitStack() as stack:
         sandbox = None if mode is None else await stack.enter_async_context(Sandbox(mode=mode))
@@ -58,6 +56,7 @@ async def composed(choices: Choices, sink: Sink) -> AsyncIterator[RLM]:
             strategy=choices.strategy,
             sandbox=sandbox,
             strict=choices.strict,
+            journal=choices.journal,
             sinks=(lambda: sink,),
         )
 

@@ -38,10 +38,20 @@ async def test_every_item_gets_its_own_result():
 
 
 async def test_items_in_hand_grow_until_the_gate_is_full_and_no_further():
-    model = ScriptedModel("yes", latency=0.06)
-    found = await gathered(rlm(model, rates=Rates(concurrency=48)).batch(f"question {i}?" for i in range(200)))
+    full = anyio.Event()
+
+    async def script(_):
+        if model.calls > 40:  # those of the first round end at once
+            if model.in_flight == 48:
+                full.set()
+            await full.wait()
+        return "yes"
+
+    model = ScriptedModel(script)
+    with anyio.fail_after(60):
+        found = await gathered(rlm(model, rates=Rates(concurrency=48)).batch(f"question {i}?" for i in range(200)))
     assert len(found) == 200
-    assert 32 < model.peak <= 48
+    assert model.peak == 48
 
 
 async def test_a_slow_consumer_holds_the_batch_back():

@@ -1,0 +1,133 @@
+"""The command `batch`: what can be typed, and nothing that takes time to load."""
+
+# ruff: noqa: FBT002 - a flag is a keyword to typer, with a default
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from rlm_async.cli import options
+from rlm_async.cli.boundary import guarded
+
+Questions = Annotated[
+    str | None,
+    typer.Argument(metavar="QUESTIONS", help="Items: a file .jsonl, .csv, .tsv or .parquet; see --question."),
+]
+Paths = Annotated[
+    list[str] | None, typer.Argument(metavar="[PATH…]", help="What items without a text of their own are about.")
+]
+Output = Annotated[str, typer.Option("--output", "-o", metavar="RESULTS", help="One JSON object a line, appended.")]
+Question = Annotated[
+    str | None,
+    typer.Option(
+        "--question",
+        metavar="TEXT",
+        help="What to ask of every item; {field} is filled from it. With --each, QUESTIONS may be left out.",
+    ),
+]
+Each = Annotated[bool, typer.Option("--each", help="Ask about every document of PATH… by itself.")]
+Total = Annotated[
+    list[str] | None,
+    typer.Option("--total", metavar="NAME=AMOUNT", help="A ceiling on the whole batch; --limit is one on each item."),
+]
+Schema = Annotated[str | None, typer.Option("--schema", metavar="FILE", help="A JSON Schema for every answer.")]
+Journal = Annotated[
+    str | None,
+    typer.Option(
+        "--journal", metavar="FILE", help="Where answered calls last. Default: RESULTS.journal; none: nowhere."
+    ),
+]
+Executor = Annotated[
+    str | None,
+    typer.Option(
+        "--executor", metavar="URL", help="Who answers: postgresql://… with `rlm-async worker` anywhere; default: here."
+    ),
+]
+Workers = Annotated[int, typer.Option("--workers", metavar="N", help="Answer in N processes of this machine.")]
+Items = Annotated[
+    int | None, typer.Option("--items", metavar="N", help="Items in hand at once. Default: what keeps the calls busy.")
+]
+
+
+def batch(  # noqa: PLR0917 - what can be typed, each an option of its own
+    output: Output,
+    questions: Questions = None,
+    paths: Paths = None,
+    question: Question = None,
+    each: Each = False,
+    model: options.ModelName = None,
+    sub_model: options.SubModelName = None,
+    api_base: options.ApiBase = None,
+    api_key_env: options.ApiKeyEnv = None,
+    depth: options.Depth = None,
+    concurrency: options.Concurrency = None,
+    limit: options.LimitPairs = None,
+    rate: options.RatePairs = None,
+    total: Total = None,
+    strategy: options.StrategyName = "auto",
+    profile: options.ProfileName = "auto",
+    sandbox_mode: options.SandboxMode = None,
+    schema: Schema = None,
+    journal: Journal = None,
+    strict: Annotated[bool, typer.Option("--strict", help="A limit of an item that is hit is a failure.")] = False,
+    items: Items = None,
+    executor: Executor = None,
+    workers: Workers = 1,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would cost, and ask nothing.")] = False,
+    only_failed: Annotated[bool, typer.Option("--only-failed", help="Ask those again that failed, no others.")] = False,
+    ordered: Annotated[bool, typer.Option("--ordered", help="At the end, put RESULTS in the order of items.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Start anew: forget what RESULTS holds.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The summary as one JSON object on stdout.")] = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Answer many questions; the same command goes on where it was stopped, whatever stopped it.
+
+    Results go to RESULTS as they come, all else to stderr. Exit status as for `ask`: 1 where items failed.
+    """
+
+    def work() -> int:
+        from rlm_async.cli import batch as whole  # noqa: PLC0415 - see the first line of this module
+        from rlm_async.cli import choice  # noqa: PLC0415 - the same
+
+        choices = options.Choices(
+            model=choice.model_named(model, api_base, os.environ),
+            sub_model=sub_model,
+            api_base=api_base,
+            api_key=options.key_of(api_key_env, api_base, os.environ),
+            limits=options.limits(limit, depth),
+            rates=options.rates(rate, concurrency),
+            strategy=strategy,
+            profile=profile,
+            sandbox=sandbox_mode,
+            journal=whole.journal_for(journal, output),
+            strict=strict,
+        )
+        asked = whole.Asked(
+            what=whole.What(questions, tuple(paths or ()), question, each),
+            output=output,
+            choices=choices,
+            given_model=model,
+            key_name=api_key_env,
+            schema=options.schema_in(schema),
+            total=whole.total_of(total),
+            where=whole.Where(executor, workers, items),
+            mode=whole.Mode(
+                dry_run=dry_run,
+                only_failed=only_failed,
+                ordered=ordered,
+                overwrite=overwrite,
+                json=as_json,
+                quiet=quiet,
+            ),
+        )
+        return whole.run(asked)
+
+    guarded(work)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Give `app` the command."""
+    app.command()(batch)
