@@ -44,7 +44,7 @@ from rlm_async.core.usage import Limits, ModelInfo, Rates
 from rlm_async.engine.equipment import Equipment
 from rlm_async.engine.recorder import running_clock
 from rlm_async.engine.run import Naming
-from rlm_async.errors import BudgetExceeded, ConfigError, InternalError
+from rlm_async.errors import BudgetExceeded, InternalError
 from rlm_async.ports import Folding, Model, SandboxFactory, Sink, Tool
 from rlm_async.strategies.folding import policy
 
@@ -213,14 +213,14 @@ class RLM:
         Ends the run where the consumer stops. Raises what `ask` raises, after the events that led there.
         """
         check_question(question)
-        read = await read_context(context)
+        profile, read = await self._tailor.fit(await read_context(context))
         send, receive = anyio.create_memory_object_stream[Event](float("inf"))
         failures: list[Exception] = []
 
         async def work() -> None:
             with send:
                 try:
-                    await self._answer(question, read, _Turn(sinks=(send.send_nowait,)))
+                    await self._answer(question, read, _Turn(sinks=(send.send_nowait,), profile=profile))
                 except Exception as error:  # noqa: BLE001 - carried to the consumer, and raised there
                     failures.append(error)
 
@@ -234,12 +234,12 @@ class RLM:
     @asynccontextmanager
     async def session(self, context: Input = None) -> AsyncIterator[Session]:
         """A conversation about one context: code's variables and the history last from turn to turn."""
-        read = await read_context(context)
+        profile, read = await self._tailor.fit(await read_context(context))
         async with self._lease.taken() as resources:
             lines = {name: tool.line for name, tool in self._tools.items()}
             sandboxes = SessionSandboxes(resources.sandboxes, read, lines)
             async with sandboxes.opened():
-                yield Session(self._ask_in_session, read, sandboxes)
+                yield Session(self._ask_in_session, read, sandboxes, profile)
 
     async def batch(
         self,
@@ -287,11 +287,12 @@ class RLM:
             yield BatchAsker(self._ask_in_batch, Corpora(load_paths, read), shared)
 
     async def _ask_in_batch(self, item: Item, context: Context, shared: Shared) -> Answer:
-        turn = _Turn(schema=shared.schema, shared=shared, batch=shared.name, item=item.id)
-        return await self._answer(item.question, context, turn)
+        profile, read = await self._tailor.fit(context)
+        turn = _Turn(schema=shared.schema, shared=shared, batch=shared.name, item=item.id, profile=profile)
+        return await self._answer(item.question, read, turn)
 
     async def _ask_in_session(self, question: str, session: Session) -> Answer:
-        turn = _Turn(sandboxes=session.sandboxes, history=session.history)
+        turn = _Turn(sandboxes=session.sandboxes, history=session.history, profile=session.profile)
         return await self._answer(check_question(question), session.context, turn)
 
     async def _answer(self, question: str, context: Context, turn: _Turn) -> Answer:
@@ -307,7 +308,7 @@ class RLM:
                 profile=turn.profile.name,
                 history=turn.history,
             )
-            equipment = self._equipment(resources)
+            equipment = self._equipment(resources, turn.profile)
             listening = (*(make() for make in self._sinks), *turn.sinks)
             equipment = replace(equipment, sinks=listening, sandboxes=turn.sandboxes or equipment.sandboxes)
             if turn.shared is not None:
@@ -318,7 +319,7 @@ class RLM:
             )
         return self._checked(answer)
 
-    def _equipment(self, resources: Resources) -> Equipment:
+    def _equipment(self, resources: Resources, profile: Profile) -> Equipment:
         return Equipment(
             model=resources.table,
             info=resources.table.info,
@@ -329,6 +330,7 @@ class RLM:
             clock=running_clock(),
             limits=self.limits,
             tools=self._tools,
+            profile=profile,
         )
 
     def _checked(self, answer: Answer) -> Answer:
