@@ -20,6 +20,7 @@ from rlm_async.cli.options import Choices
 from rlm_async.cli.progress import Progress
 from rlm_async.cli.report import Ending, answer_json, answer_text, error_line, read_line, summary, verdict
 from rlm_async.cli.streams import write, write_line
+from rlm_async.cli.telemetry import exported
 from rlm_async.cli.views import View, view, watch
 from rlm_async.contexts import load_async
 from rlm_async.core.answer import Answer
@@ -46,6 +47,11 @@ class Asked:
 
 def printed(make: Callable[[], Asked], *, as_json: bool, quiet: bool) -> int:
     """Ask what `make` makes of the command line, print how it ended, and return the exit status."""
+    with exported(quiet=quiet):  # what it has to wait for comes after the answer
+        return _printed(make, as_json=as_json, quiet=quiet)
+
+
+def _printed(make: Callable[[], Asked], *, as_json: bool, quiet: bool) -> int:
     try:
         ending = answered(make(), sys.stderr)
     except RLMError as error:

@@ -16,6 +16,7 @@ from rlm_async.cli.asking import Asked, answered
 from rlm_async.cli.options import Choices
 from rlm_async.cli.report import FAILED, Ending, answer_text, error_line, verdict
 from rlm_async.cli.streams import write, write_line
+from rlm_async.cli.telemetry import exported
 from rlm_async.core.tokens import estimate_tokens_of
 from rlm_async.errors import ConfigError
 from rlm_async.models.local.choice import PREFIX, is_local
@@ -56,10 +57,11 @@ def shown(choices: Choices, *, yes: bool, color: bool) -> int:
     write_line(f"input: the sources of Python's standard library in {library}", sys.stderr)
     paths = tuple(map(str, sources(library)))
     asked = Asked(question=RIDDLE.question, paths=paths, choices=choices, given_model=choices.model, color=color)
-    ending = answered(asked, sys.stderr)
-    write(answer_text(ending), sys.stdout)
-    for line in account(ending, library):
-        write_line(line, sys.stderr)
+    with exported():
+        ending = answered(asked, sys.stderr)
+        write(answer_text(ending), sys.stdout)
+        for line in account(ending, library):
+            write_line(line, sys.stderr)
     right = RIDDLE.expected.casefold() in ending.text.casefold()
     return ending.exit_status or (0 if right else FAILED)
 
