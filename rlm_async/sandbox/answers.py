@@ -193,13 +193,18 @@ class Answers:
         self.dict["ready"] = False
 
     def _capped(self, value: object) -> object:
+        if isinstance(value, str) and len(value) > self._most:
+            raise self._too_large(len(value))  # before a copy of it is made, for which there may be no room
         size = sum(
-            len(part.encode("utf-8", "surrogatepass"))
+            len(part) if part.isascii() else len(part.encode("utf-8", "surrogatepass"))
             for part in json.JSONEncoder(ensure_ascii=False).iterencode(value)
         )
         if size > self._most:
-            raise AnswerTooLarge(
-                f"the answer has {size:,} bytes, and at most {self._most:,} may leave the sandbox; "
-                "answer with less: a summary, or the part that was asked for"
-            )
+            raise self._too_large(size)
         return value
+
+    def _too_large(self, size: int) -> AnswerTooLarge:
+        return AnswerTooLarge(
+            f"the answer has {size:,} bytes or more, and at most {self._most:,} may leave the sandbox; "
+            "answer with less: a summary, or the part that was asked for"
+        )

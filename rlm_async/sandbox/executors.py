@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import BuiltinFunctionType, FunctionType
 from typing import Self
 
 from rlm_async.sandbox.faults import Cancelled
+from rlm_async.sandbox.policy.refusals import PolicyError
 from rlm_async.sandbox.primitives import Semaphore
 from rlm_async.sandbox.tasks import Scheduler, Task
 from rlm_async.sandbox.waiting import AnyOf, Waiting
@@ -133,6 +135,8 @@ class Futures:
     ) -> Thread:
         """A thread in name."""
         del group, name, daemon
+        if _is_builtin(target):
+            raise PolicyError("a Thread runs a function of your own here: give it a def or a lambda")
         return Thread(self._waiting, target, args, kwargs)
 
     def lock(self) -> Semaphore:
@@ -142,3 +146,10 @@ class Futures:
     def semaphore(self, value: int = 1) -> Semaphore:
         """At most `value` at a time."""
         return Semaphore(self._scheduler, value)
+
+
+def _is_builtin(function: object) -> bool:
+    """Whether it is one of Python's own or of ours, rather than the code's or the host's."""
+    if type(function) is FunctionType:
+        return function.__globals__.get("__name__") != "__main__"
+    return isinstance(function, BuiltinFunctionType | type)

@@ -77,6 +77,8 @@ class Interpreter:
                 return self._result("error", syntax(error, source))
             except PolicyError as error:
                 return self._result("refused", refusal(error, source))
+            except MemoryError as error:
+                return self._result("contained", told("MemoryError", str(error)))
 
     def variables(self) -> dict[str, str]:
         """The names that code has bound, each with its clipped repr."""
@@ -130,7 +132,7 @@ class Interpreter:
             answer, draft = self._space.collect()
         except Exception as raised:  # noqa: BLE001  # a value that cannot leave is the code's own error
             if error is None:
-                outcome, error = "error", report(raised, "", self._sources)
+                outcome, error = _kind(raised), report(raised, "", self._sources)
         return {
             "stdout": self._out.text(),
             "stdout_characters": self._out.characters,

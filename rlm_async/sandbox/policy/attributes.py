@@ -9,7 +9,7 @@ from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Protocol
 
 from rlm_async.sandbox.handles import Handle, touch
-from rlm_async.sandbox.policy.names import is_hidden
+from rlm_async.sandbox.policy.names import INTERNALS, is_hidden
 from rlm_async.sandbox.policy.realm import CLASSES, REFUSED, Realm
 from rlm_async.sandbox.policy.refusals import ATTRIBUTES, PolicyError, with_hint, withheld
 from rlm_async.sandbox.policy.surfaces import HostFunction, Module, TypeLabel
@@ -44,7 +44,7 @@ def attribute_reader(realm: Realm) -> Getattr:
             return value
         if default and type(name) is str and not is_hidden(name):
             return default[0]
-        raise _missing(owner, name)
+        raise _missing(realm, owner, name)
 
     return read
 
@@ -126,17 +126,21 @@ def _refused(name: object) -> PolicyError:
     return PolicyError(with_hint(f'the attribute "{name[:60]}" is not available', ATTRIBUTES, name))
 
 
-def _missing(owner: object, name: object) -> Exception:
+def _missing(realm: Realm, owner: object, name: object) -> Exception:
     if type(name) is not str or is_hidden(name):
         return _refused(name)
     error = _absent(owner, name)
-    return withheld(error) if _is_there(owner, name) else error
+    held = name in INTERNALS or type(owner) in realm.host or _is_there(owner, name)
+    return withheld(error) if held else error
 
 
 def _is_there(owner: object, name: str) -> bool:
     """Whether plain Python would find it: then it is the policy that says no."""
+    if isinstance(owner, HostFunction | TypeLabel):
+        return True  # what it stands for has more than it shows
     if isinstance(owner, Module):
-        return hasattr(sys.modules.get(owner.name), name)
+        real = sys.modules.get(owner.name)
+        return real is None or hasattr(real, name)
     classes = [*type(owner).__mro__, *(type.mro(owner) if isinstance(owner, type) and owner is not type else ())]
     return any(name in vars(base) for base in classes)
 
@@ -223,7 +227,8 @@ class Writing:
             raise PolicyError("vars() needs an object here; globals() gives a copy of the variables")
         value = touch(owner[0])
         if type(value) not in self.realm.own:
-            raise TypeError("vars() argument must be an object of a class of your own")
+            kind = PolicyError if hasattr(value, "__dict__") else TypeError
+            raise kind("vars() argument must be an object of a class of your own")
         return dict(getattr(value, "__dict__", {}))
 
 

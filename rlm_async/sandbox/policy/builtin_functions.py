@@ -6,7 +6,7 @@ import builtins
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from types import UnionType
+from types import FunctionType, UnionType
 from typing import NoReturn
 
 from rlm_async.sandbox.handles import touch
@@ -88,6 +88,7 @@ class Builtins:
         constants = {name: getattr(builtins, name) for name in ("None", "True", "False", "Ellipsis", "NotImplemented")}
         for name, function in self._own().items():
             names[name] = self.realm.admit(function, Depth.DEEP if name == "print" else Depth.SHALLOW)
+        self.realm.reflective.update(names[name] for name in ("getattr", "setattr", "delattr", "vars", "globals"))
         refused = {name: refuser(name, hint) for name, hint in BUILTINS.items() if name not in names}
         return {**refused, **names, **errors, **constants, "object": Root}
 
@@ -195,10 +196,11 @@ class Builtins:
 
     def callable(self, value: object) -> bool:
         """Whether code may call it."""
+        value = touch(value)
         try:
-            self.checked(touch(value))
+            self.checked(value)
         except (PolicyError, TypeError):
-            return False
+            return type(value) is FunctionType and value in self.realm.reflective
         return True
 
     def id(self, value: object) -> int:

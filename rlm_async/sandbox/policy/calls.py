@@ -14,7 +14,7 @@ from rlm_async.sandbox.policy.lazy import Depth, touched_method, touching
 from rlm_async.sandbox.policy.names import CALLED_DUNDERS
 from rlm_async.sandbox.policy.realm import CLASSES, Checked, Realm
 from rlm_async.sandbox.policy.refusals import ATTRIBUTES, PolicyError, with_hint
-from rlm_async.sandbox.policy.surfaces import Function, HostFunction, Module, Root
+from rlm_async.sandbox.policy.surfaces import Function, HostFunction, Module, Root, TypeLabel
 from rlm_async.sandbox.policy.tables import ALLOWED, CONSTRUCTIBLE
 
 _PREPARED = (
@@ -59,6 +59,19 @@ class Calls:
             return found if depth is None else touching(found, depth)
 
         return call
+
+    def handed(self) -> Checked:
+        """For what code gives away to be called: `sorted(key=...)`, `map`, `partial`."""
+        call, reflective = self.now(), self.realm.reflective
+
+        def checked(function: object) -> Function:
+            found = call(function)
+            if type(function) is FunctionType and function in reflective:
+                name = function.__name__
+                raise PolicyError(f"{name} cannot be handed over: write `lambda x: ...`, and call {name} in it")
+            return found
+
+        return checked
 
     def resolve(self, function: object) -> tuple[Function, Depth | None]:
         """What to call, and what of its arguments must be real; None if it does its own touching."""
@@ -146,6 +159,8 @@ def _is_known(realm: Realm, owner: object, name: str) -> bool:
 def _not_callable(function: object) -> Exception:
     if isinstance(function, Module):
         return TypeError(f"{function!r} is a module: call one of its functions")
+    if isinstance(function, TypeLabel):
+        return PolicyError(f"{function!r} is the name of a type here: it cannot be called")
     if callable(function):
         return PolicyError(f"calling this {type(function).__name__!r} object is not allowed in this sandbox")
     return TypeError(f"{type(function).__name__!r} object is not callable")

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from types import CodeType
 
+from rlm_async.sandbox.policy.nesting import check_nesting, too_deep
 from rlm_async.sandbox.policy.patterns import Grammar
 from rlm_async.sandbox.policy.refusals import PolicyError
 
@@ -37,7 +38,8 @@ def compile_cell(source: str, filename: str, *, before: Rewrite | None = None) -
     """Compile model-written source under the policy.
 
     `before` may rewrite the parsed tree first; what it makes is checked and guarded like the rest. Raises
-    PolicyError for what the sandbox does not allow, SyntaxError for what no Python accepts.
+    PolicyError for what the sandbox does not allow, SyntaxError for what no Python accepts, MemoryError for
+    code that is nested too deeply.
     """
     if len(source) > MOST_CHARACTERS:
         raise PolicyError(f"the code has {len(source):,} characters; at most {MOST_CHARACTERS:,} are accepted")
@@ -47,10 +49,11 @@ def compile_cell(source: str, filename: str, *, before: Rewrite | None = None) -
             return _compiled(source, filename, before)
         except (RecursionError, MemoryError):
             pass  # answered below, outside of the deep stack
-    raise PolicyError("the code is too deeply nested: use intermediate variables or a loop")
+    raise too_deep()
 
 
 def _compiled(source: str, filename: str, before: Rewrite | None) -> Cell:
+    check_nesting(source)
     tree = _parsed(source, filename)
     _measure(tree)
     if before is not None:
@@ -93,5 +96,5 @@ def _measure(tree: ast.Module) -> None:
         if nodes > MOST_NODES:
             raise PolicyError("the code is too large: put data into `context`, not into code")
         if depth > DEEPEST:
-            raise PolicyError("the code is too deeply nested: use intermediate variables or a loop")
+            raise too_deep()
         todo.extend((child, depth + 1) for child in ast.iter_child_nodes(node))

@@ -7,9 +7,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from rlm_async.sandbox.policy.names import CALLED_DUNDERS, TEXT_DUNDERS, is_dunder, is_guard_like
+from rlm_async.sandbox.policy.names import CALLED_DUNDERS, INTERNALS, TEXT_DUNDERS, is_dunder, is_guard_like
 from rlm_async.sandbox.policy.refusals import ATTRIBUTES, with_hint
 from rlm_async.sandbox.policy.rules import Rules, Scope
+from rlm_async.sandbox.policy.templates import constant_template, internal_field
 from rlm_async.sandbox.policy.widths import constant_spec_is_small
 
 FUSED = 3
@@ -28,7 +29,9 @@ class Expressions(Rules):
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         """A name; `__name__` is the text it has in a script."""
-        if not isinstance(node.ctx, ast.Load):
+        if isinstance(node.ctx, ast.Del):
+            self.check_roundabout(node, node.id)
+        elif isinstance(node.ctx, ast.Store):
             self.check_bind(node, node.id)
         elif node.id == "__name__":
             return ast.copy_location(ast.Constant("__main__"), node)
@@ -78,6 +81,8 @@ class Expressions(Rules):
     def _check_attribute(self, node: ast.Attribute) -> None:
         if is_dunder(node.attr) or is_guard_like(node.attr):
             self.refuse(node, with_hint(f'the attribute "{node.attr}" is not available', ATTRIBUTES, node.attr))
+        elif node.attr in INTERNALS and isinstance(node.value, ast.Name) and node.value.id in self.caught:
+            self.refuse(node, f'errors have no "{node.attr}" here: str(e) and type(e).__name__ are available')
 
     # -- calls
 
@@ -85,12 +90,19 @@ class Expressions(Rules):
         """Every call: of a method through one fused guard, of anything else after a guard has seen it."""
         function = node.func
         if isinstance(function, ast.Attribute) and function.attr not in TEXT_DUNDERS:
+            self._check_template(node)
             return self._method_call(node, function)
         if isinstance(function, ast.Name) and function.id == "super":
             self.refuse(node, "super() can only be used as super().method(...)")
         late = "" if _is_still(node) else "_late"
         node.func = self.guarded(f"call{late}", [self.seen(function)], function)
         return self._arguments(node)
+
+    def _check_template(self, node: ast.Call) -> None:
+        template = constant_template(node)
+        name = None if template is None else internal_field(template)
+        if name is not None:
+            self.refuse(node, with_hint(f'the attribute "{name}" is not available', ATTRIBUTES, name))
 
     def _arguments(self, node: ast.Call) -> ast.expr:
         node.args = [self.seen(argument) for argument in node.args]

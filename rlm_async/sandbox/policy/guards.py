@@ -117,7 +117,7 @@ class Guards:
         realm.methods.update(method_tables(realm))
         for replaced in realm.replaced.values():
             realm.admit(replaced)
-        table.update(Builtins(realm, parts.call, parts.read, self._write).table())
+        table.update(Builtins(realm, parts.handed, parts.read, self._write).table())
         table.update(parts.exceptions)
         realm.errors.update(parts.exceptions.values())
         table.update({name: self._host(name, function) for name, function in self._functions.items()})
@@ -134,8 +134,8 @@ class Guards:
     def _import_tables(self) -> dict[str, object]:
         parts, realm = self._parts, self._parts.realm
         tables = {
-            **texts.modules(realm, parts.call), **numbers.modules(realm, parts.read), **times.modules(),
-            **containers.modules(realm, parts.call, parts.classes), **hints.modules(),
+            **texts.modules(realm, parts.handed), **numbers.modules(realm, parts.read), **times.modules(),
+            **containers.modules(realm, parts.handed, parts.classes), **hints.modules(),
         }  # fmt: skip
         built: dict[str, object] = {name: module_of(realm, name, table) for name, table in tables.items()}
         for name, table in self._modules.items():
@@ -171,13 +171,15 @@ class _Parts:
     read: Getattr = field(init=False)
     call: Checked = field(init=False)
     late: Checked = field(init=False)
+    handed: Checked = field(init=False)
+    """As `call`, for what code hands to C to be called there."""
     methods: dict[str, Function] = field(init=False)
     classes: Classes = field(init=False)
 
     def __post_init__(self) -> None:
         self.read = attribute_reader(self.realm)
         calls = Calls(self.realm)
-        self.call, self.late = calls.now(), calls.late()
+        self.call, self.late, self.handed = calls.now(), calls.late(), calls.handed()
         self.methods = method_guards(self.realm, self.read, self.call, self.late)
         self.classes = Classes(self.realm)
 
@@ -187,12 +189,12 @@ def _methods(parts: _Parts) -> dict[tuple[type, str], Function]:
     formats = template_functions(parts.read)
 
     def sort(items: list[object], *, key: object = None, reverse: object = False) -> None:
-        items.sort(key=None if key is None else parts.call(key), reverse=bool(reverse))  # type: ignore[arg-type]
+        items.sort(key=None if key is None else parts.handed(key), reverse=bool(reverse))  # type: ignore[arg-type]
 
     return {
         **{(str, name): function for name, function in formats.items()},
         (list, "sort"): sort,
-        **texts.replaced(parts.call), **numbers.replaced(),
+        **texts.replaced(parts.handed), **numbers.replaced(),
     }  # fmt: skip
 
 

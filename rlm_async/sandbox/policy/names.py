@@ -37,6 +37,14 @@ CALLED_DUNDERS = frozenset(
 TEXT_DUNDERS = frozenset({"__name__", "__qualname__", "__doc__", "__module__"})
 """Attributes that are only ever text."""
 
+INTERNALS = frozenset(
+    """gi_code gi_frame gi_running gi_suspended gi_yieldfrom cr_await cr_code cr_frame cr_origin cr_running ag_await
+    ag_code ag_frame ag_running tb_frame tb_lasti tb_lineno tb_next f_back f_builtins f_code f_globals f_lasti f_lineno
+    f_locals f_trace co_code co_consts co_filename co_flags co_names co_varnames func_closure func_code func_globals
+    func_name im_class im_func im_self mro obj send throw with_traceback""".split()  # noqa: SIM905  # as above
+)
+"""Attributes of the interpreter's own objects. What holds them was replaced by something inert, or cannot be had."""
+
 KEPT = frozenset({"print"})
 """Names that code may not bind: its output would lie."""
 

@@ -48,6 +48,8 @@ class Realm:
     """Builtin functions and types that have been called before -> what is called for them."""
     replaced: dict[tuple[type, str], Function] = field(default_factory=dict)
     """Methods that are not called as they are: bounded ones, and those that call back."""
+    reflective: set[object] = field(default_factory=set)
+    """Functions that read or write by name: code calls them itself, and hands them to nobody."""
     modules: dict[str, Module] = field(default_factory=dict)
     labels: dict[str, TypeLabel] = field(default_factory=dict)
 

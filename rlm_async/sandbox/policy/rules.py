@@ -43,6 +43,8 @@ class Rules(RestrictingNodeTransformer):  # RestrictedPython ships no types
     def __init__(self) -> None:
         super().__init__()
         self.scopes: list[Scope] = [Scope("module")]
+        self.caught: list[str] = []
+        """Names of the `except` clauses around this place that can only hold an error of Python's own."""
         self._fresh = 0
 
     # -- scopes

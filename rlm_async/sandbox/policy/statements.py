@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -191,7 +192,10 @@ class Statements(Expressions):
     def visit_ExceptHandler(self, node: ast.ExceptHandler) -> ast.ExceptHandler:
         """A handler catches `Exception` at most; a bare one means that."""
         self.check_roundabout(node, node.name)
+        known = node.name is not None and _is_builtin_error(node.type)
+        self.caught += [node.name] if known and node.name else []
         node = self.contents(node)
+        del self.caught[len(self.caught) - known :]
         caught = node.type or ast.copy_location(ast.Name(guard("Exception"), ast.Load()), node)
         node.type = self.guarded("catch", [caught], caught)
         return node
@@ -253,6 +257,13 @@ class Statements(Expressions):
         metaclass = self.placed(ast.Name(guard("class"), ast.Load()), node)
         node.keywords = [self.placed(ast.keyword("metaclass", metaclass), node)]
         return node
+
+
+def _is_builtin_error(node: ast.expr | None) -> bool:
+    """Whether an `except` clause names nothing but errors of Python's own, whose attributes are known."""
+    names = node.elts if isinstance(node, ast.Tuple) else [node]
+    kinds = [getattr(builtins, name.id, None) if isinstance(name, ast.Name) else None for name in names]
+    return all(isinstance(kind, type) and kind not in (Exception, BaseException) for kind in kinds)
 
 
 def _fields(node: ast.ClassDef) -> list[str]:

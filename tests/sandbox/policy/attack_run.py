@@ -175,6 +175,8 @@ def attempt(attack, namespace):
         cell = compile_cell(attack["code"], "<cell 1>")
     except (PolicyError, SyntaxError) as error:
         return "refused", f"{type(error).__name__}: {error}"
+    except MemoryError as error:
+        return "contained", f"MemoryError: {error}"
     try:
         for code in filter(None, (cell.code, cell.echo)):
             drive(eval(code, namespace))  # noqa: S307  # running attacks is the purpose

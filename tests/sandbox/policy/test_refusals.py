@@ -94,8 +94,14 @@ def test_too_long_too_large_and_too_deep_are_refused_before_they_are_visited():
         compile_cell("x = 1\n" * 50_000, "<cell 1>")
     with pytest.raises(PolicyError, match="too large"):
         compile_cell("f()\n" * 45_000, "<cell 1>")
-    with pytest.raises(PolicyError, match="nested"):
-        compile_cell("x = " + "+".join(["1"] * 3000), "<cell 1>")
+    for bomb in ("+".join(["1"] * 3000), "(" * 61 + "1" + ")" * 61, "-" * 200 + "1"):
+        with pytest.raises(MemoryError, match="nested"):
+            compile_cell(f"x = {bomb}", "<cell 1>")
+
+
+def test_brackets_in_texts_and_long_chains_are_no_nesting():
+    for honest in ("'" + "(" * 300 + "'", f"[{'(1, 2), ' * 300}]", "f(\n" + " " * 60 + "1)", "1  # " + "[" * 99):
+        compile_cell(f"x = {honest}", "<cell 1>")
 
 
 def test_a_chain_of_a_hundred_terms_and_forty_elifs_is_not_too_deep(repl):

@@ -17,7 +17,7 @@ import asyncio, threading, concurrent.futures
 made = [
     spawn(llm_query, 'a'), asyncio.Semaphore(2), asyncio.Lock(), asyncio.Queue(), asyncio.Event(), asyncio.TaskGroup(),
     asyncio.get_event_loop(), asyncio.timeout(3), asyncio.sleep(0), asyncio.wait_for(llm_query('b'), 1),
-    concurrent.futures.ThreadPoolExecutor(), threading.Thread(target=print), threading.Lock(), llm_query_batched(['c']),
+    concurrent.futures.ThreadPoolExecutor(), threading.Thread(target=lambda: None), threading.Lock(), llm_query_batched(['c']),
     as_completed([spawn(llm_query, 'd')]), search('x'), gather(llm_query('e')), budget(), QueryError('x'),
 ]
 bound = [made[0].result, made[3].put, made[10].submit]

@@ -48,43 +48,11 @@ async def test_a_native_attack_ends_as_expected(name, shared):
         del os.environ["RLM_TEST_KEY"]
 
 
-LIMITED = ("cpu", "memory", "swallow", "output", "recursion", "compile-bomb")
-"""Classes in which the policy and the wall work together; `expected` means what follows from the outcome."""
-
-BETTER = {"CP05": "contained", "ME12": "contained"}
-"""Ended before anything had to be killed: no factorial that large is computed, and memory ran out before time."""
-
-
-def verdict(output, case):
-    """The corpus's three words: what ended well without loot, or by an error of a bomb, was contained."""
-    if output.outcome == "ok" or (output.outcome == "error" and case["goal"] in ("dos", "output")):
-        return "contained"
-    return "refused" if output.outcome == "error" else output.outcome
-
-
-@pytest.mark.anyio
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", LIMITED)
-async def test_limits_hold_with_the_policy_on(kind, shared):
-    cases = [case for case in corpus(shared).values() if case["class"] == kind]
-    assert cases
-    wrong = {}
-    limits = CellLimits(cpu_seconds=2, grace_seconds=0.1, memory_bytes=96 << 20)
-    async with opened(without=(), cell=limits) as sandbox:
-        await sandbox.run("kept = 'still here'")
-        for case in cases:
-            output = await sandbox.run(case["code"])
-            if verdict(output, case) not in {case["expected"], BETTER.get(case["id"])}:
-                wrong[case["id"]] = (case["expected"], output)
-            assert (await sandbox.run("print(kept)")).stdout == "still here\n", case["id"]
-    assert not wrong
-
-
 @pytest.mark.anyio
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["cpu", "memory", "swallow"])
 async def test_limits_hold_without_the_policy(kind, shared):
-    limits = CellLimits(cpu_seconds=1, grace_seconds=0.1, memory_bytes=128 << 20)
+    limits = CellLimits(cpu_seconds=0.4, grace_seconds=0.1, memory_bytes=96 << 20)
     async with opened(cell=limits) as sandbox:
         await sandbox.run("kept = 'still here'")
         for case in [case for case in corpus(shared).values() if case["class"] == kind]:

@@ -20,14 +20,14 @@ from rlm_async.sandbox.policy.attributes import Getattr
 from rlm_async.sandbox.policy.facades.tables import Tables, picked
 from rlm_async.sandbox.policy.realm import Realm
 from rlm_async.sandbox.policy.refusals import PolicyError
-from rlm_async.sandbox.policy.sizes import check_bits, too_large
+from rlm_async.sandbox.policy.sizes import check_bits
 from rlm_async.sandbox.policy.sizes import decimal as bounded_decimal
 from rlm_async.sandbox.policy.sizes import fraction as bounded_fraction
 from rlm_async.sandbox.policy.surfaces import Function
 
 _MATH = """acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh degrees dist e erf erfc exp exp2 expm1
-    fabs floor fmod frexp fsum gamma gcd hypot inf isclose isfinite isinf isnan isqrt lcm ldexp lgamma log log10
-    log1p log2 modf nan nextafter pi pow prod radians remainder sin sinh sqrt sumprod tan tanh tau trunc ulp"""
+    fabs factorial floor fmod frexp fsum gamma gcd hypot inf isclose isfinite isinf isnan isqrt lcm ldexp lgamma log
+    log10 log1p log2 modf nan nextafter pi pow prod radians remainder sin sinh sqrt sumprod tan tanh tau trunc ulp"""
 _STATISTICS = """mean fmean geometric_mean harmonic_mean median median_low median_high median_grouped mode multimode
     pstdev pvariance stdev variance quantiles covariance correlation linear_regression StatisticsError"""
 _RANDOM = """random randint randrange choice choices sample shuffle uniform seed gauss triangular betavariate
@@ -39,7 +39,6 @@ _DECIMAL = """Decimal ROUND_HALF_UP ROUND_HALF_EVEN ROUND_DOWN ROUND_UP ROUND_FL
     ROUND_05UP InvalidOperation DivisionByZero"""
 _BASE64 = """b64encode b64decode urlsafe_b64encode urlsafe_b64decode b32encode b32decode b16encode b16decode
     standard_b64encode standard_b64decode"""
-_MOST_FACTORIAL = 100_000
 _FEWEST = 2
 
 
@@ -49,7 +48,7 @@ def modules(realm: Realm, read: Getattr) -> Tables:
     realm.substitutes.update({decimal.Decimal: bounded_decimal, fractions.Fraction: bounded_fraction})
     chance = random.Random()  # noqa: S311  # a generator of this namespace's own, for sampling
     return {
-        "math": picked(math, _MATH) | {"factorial": _factorial, "comb": _comb, "perm": _perm},
+        "math": picked(math, _MATH) | {"comb": _comb, "perm": _perm},
         "cmath": picked(cmath, "e exp isclose log log10 phase pi polar rect sqrt inf nan"),
         "statistics": picked(statistics, _STATISTICS),
         "random": {name: getattr(chance, name) for name in _RANDOM.split()}
@@ -92,12 +91,6 @@ def _hasher(plain: Function) -> Function:
     return make
 
 
-def _factorial(number: int) -> int:
-    if isinstance(number, int) and number > _MOST_FACTORIAL:
-        raise too_large("the factorial")
-    return math.factorial(number)
-
-
 def _comb(items: int, chosen: int) -> int:
     if isinstance(items, int) and isinstance(chosen, int):
         check_bits(min(chosen, items - chosen) * max(items.bit_length(), 1) if items >= chosen else 0)
@@ -106,7 +99,7 @@ def _comb(items: int, chosen: int) -> int:
 
 def _perm(items: int, chosen: int | None = None) -> int:
     if chosen is None:
-        return _factorial(items)
+        return math.factorial(items)
     if isinstance(items, int) and isinstance(chosen, int):
         check_bits(chosen * items.bit_length())
     return math.perm(items, chosen)
