@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from rlm_async.sandbox import wire
 from rlm_async.sandbox.link import Op
+from rlm_async.sandbox.weights import characters
 from rlm_async.sandbox.wire import Amounts, Cancel, Downward, Frames, Left, Message, Query, Reply, Tool
 
 _READ = 1 << 16
@@ -74,6 +75,8 @@ class Line:
             raise ValueError("no calls while a check-point is brought up to date")
         if not isinstance(payload, Mapping):
             raise TypeError("a payload is a dict")
+        if characters(payload, self.message_bytes) > self.message_bytes:
+            raise ValueError(f"a message of more than {self.message_bytes:,} bytes: send less at a time")
         self._ticket += 1
         self.send(request(op, self._ticket, payload))
         self.calls += 1
