@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed-dev
 TESTED := $(VENV)/.tested
-SOURCES := $(shell git ls-files 'rlm_async/*.py' 'tests/*' pyproject.toml README.md 'docs/*.md' 2>/dev/null | grep -v ' ')
+SOURCES := $(shell git ls-files 'rlm_async/*' 'tests/*' pyproject.toml README.md 'docs/*.md' 2>/dev/null | grep -v ' ')
 PYTEST := $(BIN)/python -m pytest -q -n auto --cov --cov-report=
 
 .PHONY: demo test check lint types imports coverage docs clean help
