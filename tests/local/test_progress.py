@@ -4,8 +4,9 @@ import io
 
 import pytest
 
+from rlm_async.models.local.bar import Bar
 from rlm_async.models.local.machine import free_disk, free_memory
-from rlm_async.models.local.progress import Bar, Lines, reporter
+from rlm_async.models.local.progress import Lines, reporter
 
 
 class Terminal(io.StringIO):

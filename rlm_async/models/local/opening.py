@@ -7,11 +7,10 @@ from collections.abc import Mapping
 
 from rlm_async.models.endpoint import Endpoint
 from rlm_async.models.local.choice import choose, info
-from rlm_async.models.local.model import LocalModel
+from rlm_async.models.local.model import Client, LocalModel
 from rlm_async.models.local.progress import Reporter, Silent
 from rlm_async.models.local.settings import Serving
 from rlm_async.models.local.supervisor import Supervisor
-from rlm_async.models.openai_http import OpenAIClient
 
 ANSWER_SECONDS = 900.0
 """A full window takes two minutes to read on two cores; several programs may be waiting for one server."""
@@ -28,7 +27,10 @@ def open_local(
     choice = choose(model, environ)
     settings = choice.settings(environ)
 
-    def connect(serving: Serving) -> OpenAIClient:
+    def connect(serving: Serving) -> Client:
+        # here: aiohttp takes 0.2 s to load, which only those pay who ask
+        from rlm_async.models.openai_http import OpenAIClient  # noqa: PLC0415 - see above
+
         endpoint = Endpoint.parse(serving.address, serving.api_key)
         return OpenAIClient(endpoint, connections=serving.slots, timeout=ANSWER_SECONDS)
 

@@ -6,9 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol, TextIO
 
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-
 from rlm_async.models.local.weights import mebibytes
 
 STEP = 10
@@ -59,31 +56,13 @@ class Lines:
             self.say(f"  {mebibytes(done)} of {mebibytes(total)} ({step * STEP} %)")
 
 
-class Bar:
-    """Draws a progress bar in a terminal."""
-
-    def __init__(self, progress: Progress) -> None:
-        """Draw on `progress`, which is running."""
-        self.progress = progress
-        self._task: TaskID | None = None
-
-    def say(self, line: str) -> None:
-        """Print the line above the bar."""
-        self.progress.console.print(line, markup=False, highlight=False)
-
-    def advance(self, done: int, total: int) -> None:
-        """Move the bar."""
-        if self._task is None:
-            self._task = self.progress.add_task("weights", total=total)
-        self.progress.update(self._task, completed=done, total=total)
-
-
 @contextmanager
 def reporter(stream: TextIO) -> Iterator[Reporter]:
     """A reporter that suits `stream`: a bar where it is a terminal, plain lines otherwise."""
     if not stream.isatty():
         yield Lines(stream)
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(binary_units=True), TimeRemainingColumn())
-    with Progress(*columns, console=Console(file=stream)) as progress:
-        yield Bar(progress)
+    from rlm_async.models.local.bar import bar  # noqa: PLC0415 - rich, which plain lines do not need
+
+    with bar(stream) as drawn:
+        yield drawn
