@@ -80,6 +80,10 @@ def ask(  # noqa: PLR0917 - what can be typed, each an option of its own
     schema: Annotated[
         str | None, typer.Option("--schema", metavar="FILE", help="A JSON Schema that the answer must follow.")
     ] = None,
+    cite: Annotated[
+        bool,
+        typer.Option("--cite", help="Quote the input for what is said; quotes that do not stand there are refused."),
+    ] = False,
     journal: Annotated[str | None, typer.Option("--journal", metavar="FILE", help="Keep the run in this file.")] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="A limit that is hit is an error, not a partial answer.")
@@ -113,6 +117,7 @@ def ask(  # noqa: PLR0917 - what can be typed, each an option of its own
                 choices=choices,
                 given_model=model,
                 schema=options.schema_in(schema),
+                cite=cite,
                 quiet=quiet,
                 color=not no_color,
             )

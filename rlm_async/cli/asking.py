@@ -41,6 +41,7 @@ class Asked:
     given_model: str | None = None
     """What `--model` said."""
     schema: Mapping[str, object] | None = None
+    cite: bool = False
     quiet: bool = False
     color: bool = True
 
@@ -110,7 +111,7 @@ async def _asked(asked: Asked, seen: View) -> Answer:
     async with composed(choices, seen) as rlm:
         context = await load_async(list(asked.paths)) if asked.paths else EMPTY
         _tell(context, seen)
-        return await rlm.ask(asked.question, context, schema=asked.schema)
+        return await rlm.ask(asked.question, context, schema=asked.schema, cite=asked.cite)
 
 
 def _tell(context: Context, seen: View) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from rlm_async.cli.amounts import characters, count, duration, money
 from rlm_async.cli.interruption import SIGNALLED
 from rlm_async.cli.progress import Progress
 from rlm_async.cli.text import as_json, one_line, visible
 from rlm_async.core.answer import Answer
+from rlm_async.core.citations import Citation
 from rlm_async.core.context import Context
 from rlm_async.core.data import Data
 from rlm_async.core.graph import State
@@ -19,6 +20,7 @@ from rlm_async.errors import ConfigError, RLMError, Unanswered
 
 COMPLETE, FAILED, MISUSED, PARTIAL = 0, 1, 2, 3
 LONGEST_ERROR = 2_000
+LONGEST_QUOTE = 300
 _OPTIONS = tuple(
     (re.compile(rf"(?<![\w-]){re.escape(name)}(?!\w)"), option)
     for name, option in (
@@ -65,9 +67,11 @@ class Ending:
 
 
 def answer_text(ending: Ending) -> str:
-    """What goes to stdout: the answer as a terminal may be shown it; empty where there is none."""
+    """What goes to stdout: the answer as a terminal may be shown it, then its quotes; empty where there is none."""
     text = visible(ending.text)
-    return text if not text or text.endswith("\n") else f"{text}\n"
+    quotes = ending.answer.citations if ending.answer is not None and ending.signal is None else ()
+    lines = [text.removesuffix("\n"), *(_quoted(number, quote) for number, quote in enumerate(quotes, 1))]
+    return "\n".join(lines) + "\n" if text or quotes else ""
 
 
 def answer_json(ending: Ending) -> str:
@@ -85,6 +89,8 @@ def fields(ending: Ending) -> dict[str, Data]:
         "usage": _usage(ending),
         "run": _run(ending),
     }
+    if answer is not None and answer.citations:
+        found["citations"] = [asdict(citation) for citation in answer.citations]
     if answer is not None and answer.limit:
         found["limit"] = answer.limit
     if ending.signal is not None:
@@ -92,6 +98,11 @@ def fields(ending: Ending) -> dict[str, Data]:
     elif ending.error is not None:
         found["error"] = str(ending.error)
     return found
+
+
+def _quoted(number: int, citation: Citation) -> str:
+    place = f"{visible(citation.document)}, characters {citation.start:,} to {citation.end:,}"
+    return f'[{number}] {place}: "{one_line(citation.quote, LONGEST_QUOTE)}"'
 
 
 def error_line(error: RLMError) -> str:

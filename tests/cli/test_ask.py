@@ -253,3 +253,17 @@ def test_a_server_that_fails_later_says_so_once(command, endpoint, text):
     done = command("ask", "how long?", text, "--strategy", "repl", *served.options)
     assert "bad request: temperature" in one_error(done, 1)
     assert done.stderr.splitlines()[-1].startswith("failed: 1 node, 2 calls")
+
+
+def test_quotes_stand_below_the_answer_with_their_places(command, endpoint, text):
+    quote = '{"claim": "a name", "document": "context", "quote": "Call me Ishmael."}'
+    reply = f'{{"answer": "Ishmael", "citations": [{quote}]}}'
+    done = command("ask", "who speaks?", text, "--cite", *endpoint(reply).options)
+    name, place = done.stdout.splitlines()
+    assert name == "Ishmael"
+    assert place.endswith(', characters 0 to 16: "Call me Ishmael."'), place
+    told = json.loads(command("ask", "who speaks?", text, "--cite", "--json", *endpoint(reply).options).stdout)
+    assert told["text"] == "Ishmael"
+    assert told["citations"] == [
+        {"claim": "a name", "document": place[4 : place.index(",")], "quote": "Call me Ishmael.", "start": 0, "end": 16}
+    ]
