@@ -56,9 +56,9 @@ class Shared:
         self.model = Cache(self.resources.table, MemoryMemo())
         self.ends = float("inf") if self.total.seconds is None else anyio.current_time() + self.total.seconds
 
-    def applied(self, equipment: Equipment) -> Equipment:
-        """The equipment of one of the batch's runs."""
-        limits = equipment.limits
+    def applied(self, equipment: Equipment, item: Item) -> Equipment:
+        """The equipment of the run of one item."""
+        limits = equipment.limits.narrowed(**dict(item.grant))
         if self.ends != float("inf"):
             limits = limits.narrowed(seconds=max(self.ends - equipment.clock(), 0.001))
         return replace(equipment, model=self.model, above=self.ledger, limits=limits)
@@ -72,12 +72,15 @@ class Shared:
         if anyio.current_time() >= self.ends:
             raise BudgetExceeded(LEDGER, "seconds", 0, 0)
 
-    def cut(self, answer: Answer | None, error: RLMError | None) -> bool:
+    def cut(self, item: Item, answer: Answer | None, error: RLMError | None) -> bool:
         """Whether it was the batch's own limit that ended a run."""
-        if isinstance(error, BudgetExceeded) and error.scope == LEDGER:
+        granted = {name for name, _ in item.grant}
+        if isinstance(error, BudgetExceeded) and (error.scope == LEDGER or error.resource in granted):
             return True
         if answer is None or answer.status == "complete":
             return False
+        if answer.limit in granted:
+            return True
         if answer.limit == "seconds" and anyio.current_time() >= self.ends:
             return True
         return any(isinstance(event, LimitHit) and event.scope == LEDGER for event in answer.trace)
@@ -108,8 +111,8 @@ class BatchAsker:
             answer = await self._asked(item, context)
         except RLMError as error:
             begun = error.answer if isinstance(error.answer, Answer) else None
-            return failed(item, error, cut=self.shared.cut(begun, error))
-        return answered(item, answer, cut=self.shared.cut(answer, None))
+            return failed(item, error, cut=self.shared.cut(item, begun, error))
+        return answered(item, answer, cut=self.shared.cut(item, answer, None))
 
     async def _asked(self, item: Item, context: Context) -> Answer:
         if not item.trace:

@@ -30,6 +30,8 @@ class Item:
     paths: tuple[str, ...] = ()
     fault: str = ""
     trace: str = field(default="", compare=False)
+    grant: tuple[tuple[str, float], ...] = field(default=(), compare=False)
+    """Ceilings lower than the job's own, by their names in `Limits`: what the batch has left."""
 
     @property
     def key(self) -> str:
@@ -44,7 +46,7 @@ class Item:
         if self.context is not None:
             told["shape"] = self.context.shape
             told["documents"] = [[document.name, document.text] for document in self.context]
-        return {**told, "fault": self.fault, "trace": self.trace}
+        return {**told, "fault": self.fault, "trace": self.trace, "grant": [list(pair) for pair in self.grant]}
 
     @classmethod
     def of_record(cls, told: Mapping[str, Data]) -> Self:
@@ -54,7 +56,7 @@ class Item:
         if isinstance(documents, list):
             pairs = tuple(Document(str(name), str(text)) for name, text in documents)
             context = Context(pairs, told["shape"])  # type: ignore[arg-type]  # written by `record`
-        paths = told.get("paths")
+        paths, grant = told.get("paths"), told.get("grant")
         return cls(
             id=str(told["id"]),
             question=str(told["question"]),
@@ -62,6 +64,7 @@ class Item:
             paths=tuple(str(path) for path in paths) if isinstance(paths, list) else (),
             fault=str(told.get("fault") or ""),
             trace=str(told.get("trace") or ""),
+            grant=tuple((str(name), float(most)) for name, most in grant) if isinstance(grant, list) else (),
         )
 
 
