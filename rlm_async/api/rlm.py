@@ -8,6 +8,7 @@ import threading
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -59,7 +60,7 @@ class _Turn:
     schema: str | None = None
     cite: bool = False
     profile: Profile = PLAIN
-    shared: Shared | None = None
+    shared: Callable[[Equipment], Equipment] | None = None
     batch: str = ""
     """Its name in the journal."""
     item: str = ""
@@ -288,7 +289,8 @@ class RLM:
 
     async def _ask_in_batch(self, item: Item, context: Context, shared: Shared) -> Answer:
         profile, read = await self._tailor.fit(context)
-        turn = _Turn(schema=shared.schema, shared=shared, batch=shared.name, item=item.id, profile=profile)
+        share = partial(shared.applied, item=item)
+        turn = _Turn(schema=shared.schema, shared=share, batch=shared.name, item=item.id, profile=profile)
         return await self._answer(item.question, read, turn)
 
     async def _ask_in_session(self, question: str, session: Session) -> Answer:
@@ -312,7 +314,7 @@ class RLM:
             listening = (*(make() for make in self._sinks), *turn.sinks)
             equipment = replace(equipment, sinks=listening, sandboxes=turn.sandboxes or equipment.sandboxes)
             if turn.shared is not None:
-                equipment = turn.shared.applied(equipment)
+                equipment = turn.shared(equipment)
             naming = Naming.now(lambda: secrets.token_hex(3))
             answer = await run_kept(
                 query, equipment, naming, resources.keeping(turn.batch, turn.item, resume=turn.sandboxes is None)
