@@ -105,7 +105,9 @@ class RLM:
             "auto", which takes the installed one that fits the context.
         tools: functions that model-written code may call; they run here, on the host.
         strategy: "auto", "repl", "guided", "direct".
-        run_ahead: start the sub-queries of a plain loop before their turn, where that changes nothing.
+        run_ahead: let copies of a worker run ahead of its code while that waits, and ask what they find it will
+            ask, with a tenth of what is left at most. Never changes a result; what nobody asked for is counted in
+            `usage.speculative`. False: exactly the calls of the code.
         journal: the path of a file in which runs are kept, or a Journal. A question whose run was broken off is
             taken up again where it was: what had been answered is not paid for twice.
         sandbox: where code runs; default: `Sandbox()`, jailed worker processes.
@@ -333,6 +335,7 @@ class RLM:
             limits=self.limits,
             tools=self._tools,
             profile=profile,
+            run_ahead=self._wiring.run_ahead,
         )
 
     def _checked(self, answer: Answer) -> Answer:

@@ -10,7 +10,7 @@ from rlm_async.core.context import Context
 from rlm_async.core.data import Data
 from rlm_async.core.profile import PLAIN, Profile
 from rlm_async.core.query import Reply, SubQuery
-from rlm_async.ports import Host, Sandbox, SandboxFactory
+from rlm_async.ports import Foresight, Host, Sandbox, SandboxFactory
 
 RESET = 'answer.update(content="", ready=False)'
 """Run before each question: the answer before must not be taken for this one's."""
@@ -42,6 +42,23 @@ class CurrentHost:
         if self.frame is None:
             return Reply(error="Refused", message="no question is being answered")
         return await self.frame.tool(name, arguments, named)
+
+    @property
+    def run_ahead(self) -> bool:
+        """Hints are passed on to the current frame, which knows whether it wants them."""
+        return True
+
+    def foresee(self, query: SubQuery, tell: Callable[[Data], None], *, sure: bool) -> None:
+        """Hint to the current frame."""
+        frame: object = self.frame
+        if isinstance(frame, Foresight) and frame.run_ahead:
+            frame.foresee(query, tell, sure=sure)
+
+    def forgo(self) -> None:
+        """The cell of the current frame is over."""
+        frame: object = self.frame
+        if isinstance(frame, Foresight):
+            frame.forgo()
 
     def budget(self) -> Mapping[str, float | None]:
         """What the current frame has left."""

@@ -104,7 +104,7 @@ class Wiring:
             table = await stack.enter_async_context(ModelTable(sources, rings, self.fallbacks))
             sandboxes = self.sandbox
             if sandboxes is None:
-                sandboxes = await stack.enter_async_context(Sandbox(lazy=self.run_ahead, cell=self._cell()))
+                sandboxes = await stack.enter_async_context(Sandbox(run_ahead=self.run_ahead, cell=self._cell()))
             yield Resources(
                 table=table,
                 sandboxes=sandboxes,

@@ -39,6 +39,8 @@ class RunUsage:
     total: Usage = NOTHING
     recalled: Usage = NOTHING
     """The part of `total` that an earlier run had paid, which this one resumed: this run has paid the rest."""
+    speculative: Usage = NOTHING
+    """The part of `total` that was spent ahead of code which then did not ask for it."""
     seconds: float = 0.0
     by_model: Mapping[str, Usage] = field(default_factory=dict)
     by_depth: Mapping[int, Usage] = field(default_factory=dict)

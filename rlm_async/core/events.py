@@ -143,6 +143,18 @@ class QueryRefused:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Speculated:
+    """A request that was made ahead of a node's code cost something for nothing: no code asked for it."""
+
+    at: float
+    node: int
+    """The node whose code was expected to ask."""
+    model: str
+    usage: Usage
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LimitHit:
     """A limit said no to a node; `resource` is a name of `Limits`, `scope` whose limit it was."""
 
@@ -188,6 +200,7 @@ Event = (
     | CellEnded
     | Folded
     | QueryRefused
+    | Speculated
     | LimitHit
     | NodeAnswered
     | RunEnded

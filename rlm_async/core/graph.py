@@ -95,6 +95,11 @@ class Graph:
             parent.children[node.id] = node
         return node, new
 
+    def find(self, key: str) -> Node | None:
+        """The node that answers a query with this key, if there is one and it has not failed."""
+        node = self._by_key.get(key)
+        return None if node is not None and node.state in {State.FAILED, State.CANCELLED} else node
+
     def move(self, node: Node, state: State) -> None:
         """The one place where a node changes state."""
         if state not in MOVES[node.state]:

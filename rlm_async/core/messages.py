@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from threading import get_ident
 from typing import Literal
 
 from rlm_async.core.usage import NOTHING, Usage
@@ -26,6 +28,19 @@ class Place:
     depth: int = 0
 
 
+@dataclass(slots=True, eq=False)
+class Guess:
+    """Marks a request that nobody waits for yet: until it is `wanted` it gives way to all that somebody waits for."""
+
+    withdraw: Callable[[], None]
+    """Gives it up; for the thread in which it was made."""
+    sent: bool = False
+    """Whether it has passed the gate."""
+    wanted: bool = False
+    """Whether somebody waits for it by now."""
+    thread: int = field(default_factory=get_ident)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """One completion to be made. `schema` is a JSON Schema as canonical JSON text; None is free text."""
@@ -43,6 +58,8 @@ class Request:
     last: bool = field(default=False, compare=False)
     """True: the one request of a node's last turn. What was kept back for it is free now; it waits behind nobody."""
     place: Place = field(default=Place(), compare=False)
+    guess: Guess | None = field(default=None, compare=False)
+    """Given where the request is made ahead of the code that may ask for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

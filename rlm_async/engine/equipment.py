@@ -31,5 +31,7 @@ class Equipment:
     profile: Profile = PLAIN
     """What every node of the run is tailored to, those apart whose query names the plain one."""
     sinks: Sequence[Sink] = ()
+    run_ahead: bool = True
+    """Whether requests may be made before the code asks for them."""
     above: Budget | None = None
     """The ledger of a batch, where the run is part of one: what is spent here counts there too."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, AsyncExitStack, nullcontext, suppress
 from dataclasses import replace
 
 import anyio
@@ -15,12 +15,12 @@ from rlm_async.core.data import Data
 from rlm_async.core.graph import Node
 from rlm_async.core.messages import Completion, Place, Request
 from rlm_async.core.profile import PLAIN, Profile
-from rlm_async.core.profile import PLAIN, Profile
 from rlm_async.core.query import Query, Reply, SubQuery
 from rlm_async.core.transcript import Output, Submission
-from rlm_async.core.usage import Limits, ModelInfo, Usage
+from rlm_async.core.usage import NANO, NOTHING, Limits, ModelInfo, Usage
 from rlm_async.engine.descent import child_query
 from rlm_async.engine.scheduler import Outcome
+from rlm_async.engine.speculation import Speculation
 from rlm_async.engine.world import World
 from rlm_async.errors import BudgetExceeded, ConfigError, ModelError, RLMError
 from rlm_async.ports import Sandbox
@@ -48,6 +48,7 @@ class ActiveFrame:
         self._stack = stack
         self._sandbox: Sandbox | None = None
         self._keep: Keep | None = None
+        self._speculation = Speculation(world, node, budget, deadline)
         self._cells = 0
         self._calls = 0
 
@@ -83,12 +84,6 @@ class ActiveFrame:
         return own if self.query.profile == own.name else PLAIN
 
     @property
-    def profile(self) -> Profile:
-        """What the node is tailored to."""
-        own = self._world.equipment.profile
-        return own if self.query.profile == own.name else PLAIN
-
-    @property
     def last_tokens(self) -> int:
         """Tokens kept back for the last turn."""
         return 0 if self._keep is None else self._keep.estimate.tokens
@@ -109,8 +104,32 @@ class ActiveFrame:
         return {**self._scope.left(), "seconds": seconds, "depth": max(0, self.limits.depth - self.depth)}
 
     def budget(self) -> Mapping[str, float | None]:
-        """The same, for the node's code."""
-        return self.left()
+        """The same, for the node's code, which does not see what was spent ahead of it and may be its own yet."""
+        left = self.left()
+        open_ = self._speculation.open
+        usd = left["usd"]
+        return {
+            **left,
+            "calls": None if left["calls"] is None else left["calls"] + open_("calls"),
+            "tokens": None if left["tokens"] is None else left["tokens"] + open_("tokens"),
+            "usd": None if usd is None else usd + open_("usd") / NANO,
+        }
+
+    @property
+    def run_ahead(self) -> bool:
+        """Whether hints of what the code may ask are wanted."""
+        return self._world.equipment.run_ahead
+
+    def foresee(self, query: SubQuery, tell: Callable[[Data], None], *, sure: bool) -> None:
+        """A hint of what the code may ask."""
+        if not query.cached or query.grant:
+            return
+        with suppress(RLMError):  # what would be refused is refused when it is asked
+            self._speculation.hint(child_query(query, self.node, self._world.equipment), tell, sure=sure)
+
+    def forgo(self) -> None:
+        """The cell is over."""
+        self._speculation.forgo()
 
     def chose(self, strategy: str, reason: str) -> None:
         """Tell the trace how this node is going to be answered; one plain completion needs nothing kept back."""
@@ -182,8 +201,13 @@ class ActiveFrame:
         scope = self._scope.child("a call")
         completion = Completion(text="")
         error, retries = "cancelled", completion.retries
+        taken = NOTHING
         try:
-            completion = await self._world.equipment.model(request, scope)
+            made = self._world.foretold.get(self.node.id)
+            foretold = None if made is None else await made.completion(request)
+            if foretold is not None:
+                taken = foretold.usage
+            completion = foretold or await self._world.equipment.model(request, scope)
         except RLMError as failure:
             error = f"{type(failure).__name__}: {failure}"
             retries = failure.retries if isinstance(failure, ModelError) else ()
@@ -192,14 +216,14 @@ class ActiveFrame:
             error, retries = "", completion.retries
             return completion
         finally:
-            self.own += scope.usage
+            self.own += scope.usage + taken
             record(
                 events.ModelReplied(
                     at=record.now,
                     node=self.node.id,
                     call=call,
                     model=completion.model or request.model,
-                    usage=scope.usage,
+                    usage=scope.usage + taken,
                     text=completion.text,
                     waited=completion.waited,
                     seconds=completion.seconds,
@@ -217,16 +241,7 @@ class ActiveFrame:
             record = self._world.record
             record(events.SandboxOpened(at=record.now, node=self.node.id, layers=self._sandbox.layers))
             await self._prepared(self._sandbox)
-            await self._prepared(self._sandbox)
         return self._sandbox
-
-    async def _prepared(self, sandbox: Sandbox) -> None:
-        """Run what the profile defines for the code; raises ConfigError where that does not run."""
-        profile = self.profile
-        if profile.preamble:
-            output = await sandbox.run(profile.preamble)
-            if output.error is not None:
-                raise ConfigError(f"the preamble of the profile {profile.name!r} does not run: {output.error}")
 
     async def _prepared(self, sandbox: Sandbox) -> None:
         """Run what the profile defines for the code; raises ConfigError where that does not run."""
@@ -239,11 +254,22 @@ class ActiveFrame:
     def _submit(self, asked: SubQuery) -> Outcome | Reply:
         try:
             query = child_query(asked, self.node, self._world.equipment)
-            return self._world.scheduler.submit(query, self._scope, self.node, shared=asked.cached)
+            return self._node(query, asked)
         except RLMError as error:
             record = self._world.record
             record(events.QueryRefused(at=record.now, node=self.node.id, error=f"{type(error).__name__}: {error}"))
             return _failure(error)
+
+    def _node(self, query: Query, asked: SubQuery) -> Outcome:
+        """The node of a sub-query; what was asked ahead for it is its own."""
+        made = self._speculation.claim(query) if asked.cached and not asked.grant else None
+        is_new = made is not None and self._world.scheduler.graph.find(query.key) is None
+        outcome = self._world.scheduler.submit(query, self._scope, self.node, shared=asked.cached)
+        if made is not None and is_new:
+            self._world.foretold[outcome.node.id] = made
+        elif made is not None:
+            made.scope.cancel()  # another node has come to answer the same
+        return outcome
 
     def _out_of_time(self) -> BudgetExceeded:
         refusal = BudgetExceeded("the run", "seconds", self.limits.seconds or 0.0, 0.0)

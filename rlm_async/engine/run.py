@@ -184,7 +184,7 @@ def _usage(ledger: Budget, world: World) -> RunUsage:
     """The run's cost by model and by depth, from its trace; the total is the ledger's."""
     by_model: dict[str, Usage] = {}
     by_depth: dict[int, Usage] = {}
-    recalled = Usage()
+    recalled = speculative = Usage()
     nodes = world.scheduler.graph.nodes
     for event in world.record.events:
         if isinstance(event, events.ModelReplied):
@@ -192,8 +192,18 @@ def _usage(ledger: Budget, world: World) -> RunUsage:
             by_model[event.model] = by_model.get(event.model, Usage()) + event.usage
             by_depth[depth] = by_depth.get(depth, Usage()) + event.usage
             recalled += event.usage if event.cached else Usage()
+        elif isinstance(event, events.Speculated):
+            depth = nodes[event.node].depth + 1
+            by_model[event.model] = by_model.get(event.model, Usage()) + event.usage
+            by_depth[depth] = by_depth.get(depth, Usage()) + event.usage
+            speculative += event.usage
     return RunUsage(
-        total=ledger.usage, recalled=recalled, seconds=world.record.now, by_model=by_model, by_depth=by_depth
+        total=ledger.usage,
+        recalled=recalled,
+        speculative=speculative,
+        seconds=world.record.now,
+        by_model=by_model,
+        by_depth=by_depth,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from rlm_async.core.messages import Completion, Request
 from rlm_async.core.transcript import Submission
 from rlm_async.engine.equipment import Equipment
 from rlm_async.engine.recorder import Recorder
@@ -25,6 +26,14 @@ class OpenFrame(Protocol):
         ...
 
 
+class MadeAhead(Protocol):
+    """A request that was made before the node that it is for."""
+
+    async def completion(self, request: Request) -> Completion | None:
+        """The completion of an equal request, if there is one; waits for it."""
+        ...
+
+
 @dataclass(slots=True, eq=False)
 class World:
     """The world of one root query; lives exactly as long."""
@@ -35,5 +44,7 @@ class World:
     scheduler: Scheduler
     deadline: float
     """When everything ends, by the event loop's clock; infinity without a limit."""
+    foretold: dict[int, MadeAhead] = field(default_factory=dict)
+    """What was asked ahead for nodes that came to be, by id."""
     frames: dict[int, OpenFrame] = field(default_factory=dict)
     """The nodes that are being answered now, by id."""

@@ -10,7 +10,7 @@ from threading import Lock
 import anyio
 
 from rlm_async.core.budget import Budget
-from rlm_async.core.messages import Completion, Place, Request
+from rlm_async.core.messages import Completion, Guess, Place, Request
 from rlm_async.core.usage import Rates
 from rlm_async.errors import ModelError, RateLimited
 from rlm_async.models.alarm import Alarm
@@ -45,8 +45,8 @@ class _Waiting(Ticket):
 
     __slots__ = ("alarm",)
 
-    def __init__(self, place: Place, tokens: int) -> None:
-        super().__init__(place, tokens, used=tokens)
+    def __init__(self, place: Place, tokens: int, guess: Guess | None = None) -> None:
+        super().__init__(place, tokens, used=tokens, guess=guess)
         self.alarm: Alarm | None = None
 
 
@@ -74,17 +74,20 @@ class Gate:
         self._overloads = 0
         self._resting_until = float("-inf")
 
-    async def enter(self, place: Place, tokens: int) -> Ticket:
-        """Wait for a turn, which `leave` gives back.
+    async def enter(self, place: Place, tokens: int, guess: Guess | None = None) -> Ticket:
+        """Wait for a turn, which `leave` gives back; with a `guess`, behind all others, and out of their way.
 
         Raises RateLimited where the provider wants a pause beyond patience.
         """
-        ticket = _Waiting(place, tokens)
+        ticket = _Waiting(place, tokens, guess)
         with self._lock:
             if self._turnstile.lineup.size == 0 and self._turnstile.walk_in(ticket, self._clock()):
                 self._count()
                 return ticket
             self._turnstile.lineup.add(ticket)
+            in_the_way = None if guess is not None else self._turnstile.in_the_way()
+        if in_the_way is not None:
+            in_the_way.withdraw()
         try:
             await self._wait(ticket)
         except BaseException:
@@ -245,7 +248,7 @@ class Gated:
         came = self._clock()
         held = budget.held.tokens if isinstance(budget, Bill) else 0
         tokens = held or self._tariff.tokens(request)
-        ticket = await self._gate.enter(request.place, tokens)
+        ticket = await self._gate.enter(request.place, tokens, request.guess)
         try:
             began = self._clock()
             ticket.used = tokens - (request.max_tokens or 0)  # as long as nothing is known: the prompt

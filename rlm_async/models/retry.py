@@ -59,8 +59,8 @@ class Retry:
         try:
             return await self._model(request, budget)  # nearly always all there is to do
         except ModelError as error:
-            if not error.retryable:
-                raise
+            if not error.retryable or (request.guess is not None and not request.guess.wanted):
+                raise  # what nobody waits for is not made again: its own call will be
             first = error
         completion = await self._again(
             first, _Course(self._patience, self._chance, self._clock, began), request, budget

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from rlm_async.core.messages import Completion, Request
+from rlm_async.core.messages import Completion, Guess, Request
 from rlm_async.core.usage import Limits, ModelInfo, Usage
 from rlm_async.errors import ConfigError, ModelError, ModelUnavailable
 from rlm_async.models.estimate import Estimator
@@ -40,6 +40,8 @@ class Ask:
     """Beyond `enough`, one part in so many of what is left: else the first siblings would take it all."""
     last: bool = False
     """Waits behind nobody: see `Request.last`."""
+    guess: Guess | None = None
+    """Waits for nobody, and makes way: see `Request.guess`."""
 
     def cost(self, completion_tokens: int) -> Usage:
         """The upper bound of one attempt."""
@@ -61,6 +63,9 @@ class Tariff:
         prompt = self.estimator.bound(request)
         most = self._output(request)
         least = min(LEAST_OUTPUT, most)
+        if request.guess is not None and not request.guess.wanted:
+            size = most if request.max_tokens is not None else min(ENOUGH_OUTPUT, most)
+            return Ask(self, prompt, most=size, enough=size, least=size, guess=request.guess)
         if request.max_tokens is not None:
             return Ask(self, prompt, most=most, enough=most, least=least, last=request.last)
         enough = min(ENOUGH_OUTPUT, most)

@@ -11,17 +11,20 @@ nobody may be overtaken for ever either. So:
 - A place is given by whoever makes room, in the same step, not taken by the one who wakes up: a
   newcomer cannot slip in between.
 - When nothing is in flight, the first in the queue is decided at once: let through or refused.
+- A call made ahead of the code waits for nobody, and is given up where somebody waits because of it.
 - The call of a node's last turn is the exception to all order: what was kept back for it is its own.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from threading import get_ident
 from weakref import WeakKeyDictionary
 
 import anyio
 
 from rlm_async.core.budget import Amount, Budget, Reservation
+from rlm_async.core.messages import Guess
 from rlm_async.core.usage import Usage
 from rlm_async.errors import BudgetExceeded
 from rlm_async.models.bill import Bill
@@ -56,6 +59,8 @@ class _Line:
     def __init__(self) -> None:
         self.pending: dict[Bill, Usage] = {}
         self.waiting: deque[_Waiter] = deque()
+        self._guesses: dict[Bill, Guess] = {}
+        """Those among the pending that nobody waits for yet."""
         self._coming_back: dict[Budget, Amount] = {}
         self._blocked: set[Budget] = set()
 
@@ -64,9 +69,13 @@ class _Line:
 
         The call of a last turn goes first: the part kept back for it has just been released to it.
         """
+        if waiter.ask.guess is not None:
+            self._join_ahead(waiter, waiter.ask.guess)
+            return
         if waiter.ask.last:
             if self._lacking(waiter):
                 self.waiting.appendleft(waiter)
+                self._make_way()
             else:
                 waiter.decide()
             return
@@ -76,8 +85,23 @@ class _Line:
                 waiter.decide()
                 return
         self.waiting.append(waiter)
+        self._make_way()
         if self._blocked.isdisjoint(waiter.bill.chain):
             self.advance()
+
+    def _join_ahead(self, waiter: _Waiter, guess: Guess) -> None:
+        """A call that nobody waits for yet is paid now or never, and never before those who wait."""
+        if self.waiting or self._lacking(waiter):
+            waiter.refusal = BudgetExceeded("what may be asked ahead", "calls", 1, 0)
+        elif waiter.refusal is None:
+            self._guesses[waiter.bill] = guess
+        waiter.decide()
+
+    def _make_way(self) -> None:
+        """Somebody has to wait for money: calls that nobody waits for are given up."""
+        for guess in list(self._guesses.values()):
+            if not guess.wanted and guess.thread == get_ident():
+                guess.withdraw()
 
     def advance(self) -> None:
         """Decide all that can be decided now, first come first served."""
@@ -103,6 +127,7 @@ class _Line:
             waiter.reservation.settle(waiter.bill.attempted)
             waiter.reservation.close()
             self._count(waiter.bill, self.pending.pop(waiter.bill), -1)
+            self._guesses.pop(waiter.bill, None)
         elif not waiter.decided:
             self.waiting.remove(waiter)
         self.advance()

@@ -9,8 +9,9 @@ import heapq
 import math
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
+from threading import get_ident
 
-from rlm_async.core.messages import Place
+from rlm_async.core.messages import Guess, Place
 from rlm_async.core.usage import Rates
 
 MINUTE = 60.0
@@ -33,6 +34,8 @@ class Ticket:
     place: Place
     tokens: int
     used: int = 0
+    guess: Guess | None = None
+    """Given where nobody waits for it yet."""
     admitted: float | None = None
     gone: bool = False
     cold: bool = False
@@ -97,11 +100,15 @@ class Window:
 
 
 class Lineup:
-    """Who waits: runs take turns; within a run deepest first, then the oldest node, then first come."""
+    """Who waits: runs take turns; within a run deepest first, then the oldest node, then first come.
+
+    Behind all of them stand those that nobody waits for yet.
+    """
 
     def __init__(self) -> None:
         """Start empty."""
         self._runs: OrderedDict[str, list[tuple[int, int, int, Ticket]]] = OrderedDict()
+        self._guesses: deque[Ticket] = deque()
         self._arrivals = 0
         self.size = 0
 
@@ -109,6 +116,9 @@ class Lineup:
         """Take a place."""
         self._arrivals += 1
         self.size += 1
+        if ticket.guess is not None:
+            self._guesses.append(ticket)
+            return
         place = ticket.place
         heapq.heappush(self._runs.setdefault(place.run, []), (-place.depth, place.node, self._arrivals, ticket))
 
@@ -127,12 +137,18 @@ class Lineup:
             if heap:
                 return heap[0][-1]
             del self._runs[run]
-        return None
+        while self._guesses and self._guesses[0].gone:
+            self._guesses.popleft()
+        return self._guesses[0] if self._guesses else None
 
     def pop(self) -> None:
         """The first goes; its run is last in turn now."""
         ticket = self.first()
         if ticket is None:
+            return
+        if ticket.guess is not None:
+            self._guesses.popleft()
+            self.size -= 1
             return
         heapq.heappop(self._runs[ticket.place.run])
         self._runs.move_to_end(ticket.place.run)
@@ -153,6 +169,8 @@ class Turnstile:
         self.ceiling = 1.0
         self.in_flight = 0
         self.lineup = Lineup()
+        self._guessing: list[Ticket] = []
+        """Those in flight that nobody waited for when they went."""
         self._most = 1.0
         self._cut_at = -math.inf
         self._paused_until = -math.inf
@@ -208,10 +226,23 @@ class Turnstile:
     def finish(self, ticket: Ticket, now: float) -> None:
         """An attempt has ended: what it did not use is given back."""
         self.in_flight -= 1
+        if ticket.guess is not None:
+            self._guessing.remove(ticket)
         if self._tokens is not None and ticket.entry:
             self._tokens.correct(ticket.entry, ticket.used, now)
         if self._bursts is not None and ticket.cold and ticket.second and ticket.admitted is not None:
             self._bursts.move(ticket.second, min(now, ticket.admitted + _LATEST), now)
+
+    def in_the_way(self) -> Guess | None:
+        """The last of those in flight that nobody waits for, where there is no room for another; no longer one then."""
+        if self.in_flight < int(self.ceiling):
+            return None
+        for ticket in reversed(self._guessing):
+            if ticket.guess is not None and not ticket.guess.wanted and ticket.guess.thread == get_ident():
+                self._guessing.remove(ticket)
+                guess, ticket.guess = ticket.guess, None
+                return guess
+        return None
 
     def prosper(self) -> None:
         """An attempt went well."""
@@ -245,6 +276,9 @@ class Turnstile:
     def _let(self, ticket: Ticket, now: float) -> None:
         self.in_flight += 1
         ticket.admitted = now
+        if ticket.guess is not None:
+            ticket.guess.sent = True
+            self._guessing.append(ticket)
         if self._requests is not None or self._tokens is not None:
             self._note(ticket, now)
         self._last = now
@@ -264,7 +298,8 @@ class Turnstile:
         delay = self.paused(now)
         for window, amount in ((self._requests, 1), (self._bursts, 1), (self._tokens, ticket.tokens)):
             if window is not None:
-                delay = max(delay, window.wait(now, amount))
+                spared = window.limit / 2 if ticket.guess is not None else 0  # for those that somebody will wait for
+                delay = max(delay, window.wait(now, amount + spared))
         return delay
 
 

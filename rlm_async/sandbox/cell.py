@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 
@@ -10,14 +11,15 @@ import anyio.abc
 import msgspec
 
 from rlm_async.core.context import Context
+from rlm_async.core.data import Data
 from rlm_async.core.query import Reply
-from rlm_async.ports import Host
+from rlm_async.ports import Foresight, Host
 from rlm_async.sandbox import wire
 from rlm_async.sandbox.connection import Connection
 from rlm_async.sandbox.errands import Errands
 from rlm_async.sandbox.limits import CellLimits
 from rlm_async.sandbox.process import Process
-from rlm_async.sandbox.wire import Cancel, Left, Query, Result, Tool, Violation
+from rlm_async.sandbox.wire import Cancel, Hint, Left, Query, Result, Tool, Violation
 
 _AGAIN_SECONDS = 0.05
 _LEAST_SECONDS = 0.005
@@ -35,10 +37,13 @@ class Cell:
         self._connection = connection
         self._limits = limits
         self._host = host
+        self._foresight = host if isinstance(host, Foresight) and host.run_ahead else None
         self._errands = Errands(host, context)
         self._open: dict[int, anyio.CancelScope] = {}
         self._last = 0
-        self._received = connection.received
+        self._received = self._received_bytes()
+        self._hints = connection.hinted
+        self._hinted = 0
         self._began = time.monotonic()
         self._cpu = process.cpu_seconds()
         self._used = 0.0
@@ -67,13 +72,22 @@ class Cell:
                 if isinstance(message, Result):
                     return message
                 self._heed(message, tasks)
-            if self._connection.received - self._received > self._limits.total_bytes:
+            if self._received_bytes() - self._received > self._limits.total_bytes:
                 self._halt(f"it sent more than {self._limits.total_bytes:,} bytes to the host")
 
     @property
     def last_ticket(self) -> int:
         """The highest ticket seen."""
         return self._last
+
+    def end(self) -> None:
+        """However the cell ended: what was foreseen for it is given up."""
+        if self._foresight is not None:
+            self._foresight.forgo()
+
+    def _received_bytes(self) -> int:
+        """Bytes of the worker that count against the cell: hints have an allowance of their own."""
+        return self._connection.received - self._connection.hinted
 
     async def watch(self) -> None:
         """Stop the worker at its limits: politely, then for good."""
@@ -112,6 +126,9 @@ class Cell:
             if scope is not None:
                 scope.cancel()
             return
+        if isinstance(message, Hint):
+            self._foresee(message)
+            return
         if not isinstance(message, Query | Tool | Left):
             raise Violation(f"{type(message).__name__.lower()!r} in the middle of a cell")
         if message.id <= self._last:
@@ -124,6 +141,22 @@ class Cell:
             self._connection.queue(wire.Amounts(id=message.id, amounts=dict(self._host.budget())))
         else:
             self._start(message, tasks)
+
+    def _foresee(self, hint: Hint) -> None:
+        """Hints ask for nothing, so those beyond their allowance are let fall; they are as many as calls may be."""
+        self._hinted += 1
+        if self._hinted > 2 * self._limits.calls:
+            self._halt(f"it gave more than {2 * self._limits.calls:,} hints to the host")
+        within = self._connection.hinted - self._hints <= self._limits.total_bytes
+        if self._foresight is None or self._hinted > self._limits.calls or not within:
+            return
+        query = self._errands.query(hint)
+
+        def tell(value: Data) -> None:
+            with contextlib.suppress(TypeError, ValueError, OverflowError, msgspec.MsgspecError):
+                self._connection.queue(wire.Foreseen(id=hint.id, value=value))
+
+        self._foresight.foresee(query, tell, sure=hint.sure)
 
     def _too_many(self, ticket: int) -> None:
         text = f"this cell has made {self._limits.calls:,} calls to the host: finish it and go on in another"

@@ -61,6 +61,14 @@ class Keeper:
         self._leaving = 0
         return self._sleep(mine)
 
+    def let_go(self) -> None:
+        """In another copy of the worker, one that runs ahead: hold nothing on which a check-point listens."""
+        self._park.close()
+        if self._lifeline >= 0:
+            os.close(self._lifeline)
+        self._lifeline = -1
+        self._possible = False
+
     def _fork(self) -> int:
         self._leaving -= _reaped()
         for _ in range(_TRIES if self._lifeline < 0 else 0):

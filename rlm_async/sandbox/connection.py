@@ -9,7 +9,7 @@ import anyio
 import anyio.lowlevel
 
 from rlm_async.errors import SandboxCrashed
-from rlm_async.sandbox.wire import Frames, Message, Upward, decode_upward, frame
+from rlm_async.sandbox.wire import Frames, Hint, Message, Upward, decode_upward, frame
 
 _READ = 1 << 18
 _CREDENTIALS = struct.Struct("iii")
@@ -26,6 +26,8 @@ class Connection:
         self._wanted = anyio.Event()
         self.received = 0
         """Bytes of the worker so far."""
+        self.hinted = 0
+        """Those among them that were hints."""
 
     def queue(self, message: Message) -> None:
         """Put a message into the outbox. Raises ValueError, OverflowError or TypeError for impossible data."""
@@ -89,7 +91,13 @@ class Connection:
         if not data:
             raise SandboxCrashed("the worker died")
         self.received += len(data)
-        return [decode_upward(body) for body in self._frames.feed(data)]
+        return [self._decoded(body) for body in self._frames.feed(data)]
+
+    def _decoded(self, body: bytes) -> Upward:
+        message = decode_upward(body)
+        if isinstance(message, Hint):
+            self.hinted += len(body)
+        return message
 
     async def sender(self) -> int:
         """The process that speaks first on this wire, as the kernel says; Linux only."""

@@ -21,8 +21,9 @@ class Errands:
         """The call that answers `message`; raises Violation for a part of a context that there is not."""
         return self._query(message) if isinstance(message, Query) else self._tool(message)
 
-    def _query(self, message: Query) -> Callable[[], Awaitable[Reply]]:
-        query = SubQuery(
+    def query(self, message: Query) -> SubQuery:
+        """What a message asks; raises Violation as `work`."""
+        return SubQuery(
             kind=message.kind,
             prompt=message.prompt,
             context=self._part(message),
@@ -32,6 +33,9 @@ class Errands:
             cached=message.cached,
             grant=message.grant,
         )
+
+    def _query(self, message: Query) -> Callable[[], Awaitable[Reply]]:
+        query = self.query(message)
 
         async def work() -> Reply:
             replies = await self._host.spawn([query])

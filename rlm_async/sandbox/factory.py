@@ -23,7 +23,7 @@ from rlm_async.sandbox.jail import LAYERS
 from rlm_async.sandbox.launcher import Launcher
 from rlm_async.sandbox.limits import CellLimits
 from rlm_async.sandbox.process import Process
-from rlm_async.sandbox.session import Session
+from rlm_async.sandbox.session import Session, Ways
 from rlm_async.sandbox.zygote import Plan
 
 Mode = Literal["strict", "process"]
@@ -36,7 +36,8 @@ class Sandbox:
     `strict` starts only where no_new_privs, seccomp and either Landlock or a mount namespace can be had;
     `process` takes what the system offers (macOS), and `layers` of each sandbox says what that was.
     `require` names layers that must stand, else SandboxUnavailable. `without=("policy",)` runs plain Python,
-    for testing the kernel's walls by themselves. `warm` workers are kept ready.
+    for testing the kernel's walls by themselves. `warm` workers are kept ready. `lazy=False` makes every
+    sub-query wait where it is made; `run_ahead=False` sends no copies of a worker ahead of its code.
 
     Use it as an async context manager, or just use it: everything ends with the host's process at the latest.
     """
@@ -50,6 +51,7 @@ class Sandbox:
         cell: CellLimits | None = None,
         warm: int = 2,
         lazy: bool = True,
+        run_ahead: bool = True,
     ) -> None:
         _known("require", require, LAYERS)
         _known("without", without, ("policy",))
@@ -60,14 +62,14 @@ class Sandbox:
         self._guarded = "policy" not in without
         self._limits = cell or CellLimits()
         self._warm = warm
-        self._lazy = lazy
+        self._ways = Ways(lazy=lazy, run_ahead=run_ahead)
         self._launcher: Launcher | None = None
         self._turns = _Turns()
 
     @contextlib.asynccontextmanager
     async def open(self, context: Context, host: Host) -> AsyncIterator[SandboxPort]:
         """A session over `context`; leaving it ends all its processes. Raises SandboxUnavailable."""
-        session = Session(await self._process(), self._limits, context, host, lazy=self._lazy)
+        session = Session(await self._process(), self._limits, context, host, self._ways)
         try:
             await session.greet()
             await session.load()

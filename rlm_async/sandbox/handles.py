@@ -89,10 +89,10 @@ class Handle:
         return hash(self.force())
 
     def __eq__(self, other: object) -> bool:
-        return bool(self.force() == touch(other))
+        return self.force() == touch(other)  # as it is: in a copy that runs ahead it is no bool
 
     def __ne__(self, other: object) -> bool:
-        return bool(self.force() != touch(other))
+        return self.force() != touch(other)
 
 
 def _operator(apply: Callable[[object, object], object]) -> Callable[[Handle, object], object]:

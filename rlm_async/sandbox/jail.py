@@ -30,8 +30,8 @@ LAYERS = (
 _FIRST_UID = 0x70000000
 """A range that systemd's UIDS-GIDS list calls unused; each worker has the uid `_FIRST_UID + pid`."""
 _NOBODY = 65534
-_PROCESSES = 6
-"""The worker, its check-point, and the ones before them that are still being reaped."""
+_PROCESSES = 8
+"""The worker, its check-point, a copy that runs ahead and its keeper; as many may still be on their way out."""
 _FILES = 16
 NICE = 5
 """Model-written code gives way to its host."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from rlm_async.sandbox import wire
 from rlm_async.sandbox.link import Op
 from rlm_async.sandbox.weights import characters
-from rlm_async.sandbox.wire import Amounts, Cancel, Downward, Frames, Left, Message, Query, Reply, Tool
+from rlm_async.sandbox.wire import Amounts, Cancel, Downward, Foreseen, Frames, Hint, Left, Message, Query, Reply, Tool
 
 _READ = 1 << 16
 _MOST = 1 << 30
@@ -32,6 +32,8 @@ class Line:
         self._dropped: set[int] = set()
         self._frames = Frames(_MOST)
         self._ready: list[bytes] = []
+        self._hints = 0
+        self._foreseen: dict[int, object] = {}
 
     def attach(self, fd: int) -> None:
         """Go on over a new descriptor, with nothing left of the old one."""
@@ -93,6 +95,34 @@ class Line:
         while not any(ticket in self._replies for ticket in tickets):
             self._file(self._read())
 
+    def wait_for(self, tickets: Sequence[int], seconds: float | None, also: int = -1) -> bool:
+        """As `runahead.Outlook.wait_for`."""
+        while not self.arrived(*tickets):
+            if not self._waiting(seconds, also):
+                return False
+            self._file(self._read())
+        return True
+
+    def arrived(self, *tickets: int) -> bool:
+        """Whether one of these replies is there already, without looking for it."""
+        return any(ticket in self._replies for ticket in tickets)
+
+    def hint(self, payload: Mapping[str, object], *, sure: bool) -> int:
+        """As `runahead.Outlook.hint`."""
+        self._hints += 1
+        self.send(hint_of(self._hints, payload, sure=sure))
+        return self._hints
+
+    def foreseen(self) -> Mapping[int, object]:
+        """As `runahead.Outlook.foreseen`."""
+        found, self._foreseen = self._foreseen, {}
+        return found
+
+    def let_go(self) -> None:
+        """In a copy of this process: close the wire, which is the worker's alone."""
+        os.close(self.fd)
+        self.fd = -1
+
     def take(self, ticket: int) -> object:
         """The reply, once."""
         return self._replies.pop(ticket)
@@ -107,6 +137,7 @@ class Line:
         """Drop all replies of the cell that has ended."""
         self._replies.clear()
         self._dropped.clear()
+        self._foreseen.clear()
 
     def _file(self, message: Downward) -> bool:
         if isinstance(message, Reply):
@@ -118,6 +149,9 @@ class Line:
             }
         elif isinstance(message, Amounts):
             content = message.amounts
+        elif isinstance(message, Foreseen):
+            self._foreseen[message.id] = message.value
+            return True
         else:
             return False
         if message.id in self._dropped:
@@ -134,12 +168,15 @@ class Line:
             self._ready.extend(self._frames.feed(data))
         return wire.decode_downward(self._ready.pop(0))
 
-    def _waiting(self) -> bool:
+    def _waiting(self, seconds: float | None = 0.0, also: int = -1) -> bool:
+        """Whether there is something to read; waits up to `seconds`, or until `also` is readable and this is not."""
         if self._ready:
             return True
         poll = select.poll()
         poll.register(self.fd, select.POLLIN)
-        return bool(poll.poll(0))
+        if also >= 0:
+            poll.register(also, select.POLLIN)
+        return any(fd == self.fd for fd, _ in poll.poll(None if seconds is None else 1000 * seconds))
 
     def _exactly(self, size: int) -> bytes:
         data = bytearray()
@@ -158,8 +195,31 @@ def request(op: Op, ticket: int, payload: Mapping[str, object]) -> Message:
         return Left(id=ticket)
     if op == "tool":
         return Tool(id=ticket, **fields)  # type: ignore[arg-type]  # the host checks every field
+    return Query(id=ticket, **_sliced(fields))  # type: ignore[arg-type]  # the host checks every field
+
+
+def hint_of(number: int, payload: Mapping[str, object], *, sure: bool) -> Hint:
+    """The hint for a query's payload."""
+    return Hint(id=number, sure=sure, **_sliced(dict(payload)))  # type: ignore[arg-type]  # as above
+
+
+def payload_of(hint: Hint) -> Mapping[str, object]:
+    """The payload that a hint was made of, its parts in the same order."""
+    return {
+        "kind": hint.kind,
+        "prompt": hint.prompt,
+        "context": hint.context if hint.slice is None else {"$slice": list(hint.slice)},
+        "model": hint.model,
+        "schema": hint.schema,
+        "sample": hint.sample,
+        "cached": hint.cached,
+        "grant": hint.grant,
+    }
+
+
+def _sliced(fields: dict[str, object]) -> dict[str, object]:
     context = fields.get("context")
     if isinstance(context, Mapping) and set(context) == {"$slice"}:
         fields["context"] = None
         fields["slice"] = tuple(context["$slice"])
-    return Query(id=ticket, **fields)  # type: ignore[arg-type]  # the host checks every field
+    return fields

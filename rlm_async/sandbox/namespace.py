@@ -23,10 +23,12 @@ from rlm_async.sandbox.policy.surfaces import HostFunction, Module
 from rlm_async.sandbox.prefetch import AWAITED, PREFETCH, Awaits, Prefetch
 from rlm_async.sandbox.primitives import Event, Queue, QueueEmpty, QueueFull, Semaphore, TaskGroup
 from rlm_async.sandbox.queries import Queries, query
+from rlm_async.sandbox.runahead import RunAhead
 from rlm_async.sandbox.settling import resolve
 from rlm_async.sandbox.shadows import PURE_FUNCTIONS, QUERIES
 from rlm_async.sandbox.tasks import Scheduler, Task
 from rlm_async.sandbox.toolbox import Toolbox
+from rlm_async.sandbox.unknown import EVERYTHING, Unknown
 from rlm_async.sandbox.waiting import Starter, Waiting
 
 _TASK = frozenset({"done", "result", "cancel", "cancelled", "exception", "add_done_callback", "get_name"})
@@ -40,6 +42,7 @@ TYPES: Mapping[type, frozenset[str]] = {
         "qsize", "empty", "full", "put", "get", "put_nowait", "get_nowait", "task_done", "join",
     }),
     TaskGroup: frozenset({"create_task", "__aenter__", "__aexit__"}),
+    Unknown: EVERYTHING,
     Loop: frozenset({"run_until_complete", "create_task", "run_in_executor", "is_running", "time", "close"}),
     Timeout: frozenset({"__aenter__", "__aexit__"}),
 }  # fmt: skip
@@ -88,6 +91,7 @@ class Namespace:
         self._context = context
         self._lazy = limits.lazy
         self._write = write
+        self._ahead = link if isinstance(link, RunAhead) and limits.lazy else None
         self._scheduler = Scheduler(link, self._checked)
         self._desk = Desk(link, self._scheduler, limits.window)
         self._regions = Regions(Task.step.__code__)
@@ -138,10 +142,14 @@ class Namespace:
             del self._names[name]
         self._names["context"] = self._context
         self._names["answer"] = self._answers.dict
+        if self._ahead is not None:
+            self._ahead.begin()
 
     def rewrite(self, filename: str, tree: ast.Module) -> ast.Module:
         """A cell's source, ahead of the policy: what it will ask is started early where that is safe."""
         self._regions.add(filename, tree)
+        if self._ahead is not None:
+            self._ahead.read(filename, tree, self._queries.tools)
         rewritten: ast.Module = Awaits({*QUERIES, *self._queries.tools}).visit(Prefetch().visit(tree))
         return rewritten
 
@@ -170,6 +178,8 @@ class Namespace:
         Gives the first error that no code has seen, where the cell itself had none.
         """
         late = None
+        if self._ahead is not None:
+            self._ahead.rest()
         if not stopped:
             late = self._joined(cancel=failed or self._answers.given())
         self._scheduler.reset()

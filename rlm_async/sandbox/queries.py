@@ -9,6 +9,7 @@ from rlm_async.sandbox.answers import plain
 from rlm_async.sandbox.calls import Call, Desk, Payload
 from rlm_async.sandbox.handles import Handle, deep_touch
 from rlm_async.sandbox.places import Regions
+from rlm_async.sandbox.unknown import UNKNOWN, Unknown, holds_unknown
 
 _TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", list: "array", dict: "object"}
 
@@ -75,6 +76,8 @@ class Queries:
 
     def start_tool(self, name: str, *arguments: object, **named: object) -> Call:
         """Send a tool call without waiting: a tool may have effects, so only code that asks for it overlaps them."""
+        if Unknown.about:  # a copy that runs ahead calls no tools, and need not know what it would have sent
+            return self._desk.ask("tool", {"name": name}, lazy=False)
         payload = {
             "name": name,
             "arguments": [plain(deep_touch(value)) for value in arguments],
@@ -86,6 +89,8 @@ class Queries:
 def query(kind: str, prompt: object, context: object, options: Mapping[str, object]) -> Payload:
     """The payload of one sub-query; raises TypeError with what to write instead."""
     options = {name: deep_touch(value) for name, value in options.items()}
+    if Unknown.about and holds_unknown((prompt := deep_touch(prompt), deep_touch(context), options), deep=True):
+        return {"kind": kind, "prompt": UNKNOWN}
     unknown = sorted(set(options) - {"model", "schema", "sample", "cache", "budget"})
     if unknown:
         raise TypeError(

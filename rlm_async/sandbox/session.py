@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import anyio
 
 from rlm_async.core.context import Context
 from rlm_async.core.transcript import CodeError, OutcomeKind, Output
 from rlm_async.errors import SandboxCrashed, SandboxTimeout, SandboxUnavailable
-from rlm_async.ports import Host
+from rlm_async.ports import Foresight, Host
 from rlm_async.sandbox import transfer, wire
 from rlm_async.sandbox.cell import Cell
 from rlm_async.sandbox.intake import output_of
@@ -25,15 +25,23 @@ _SLACK = 1 << 20
 _NAMES_SECONDS = 10.0
 
 
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """How code's sub-queries may overlap: waited for only where their values are needed; run ahead of."""
+
+    lazy: bool = True
+    run_ahead: bool = True
+
+
 class Session:
     """One worker and its namespace."""
 
-    def __init__(self, process: Process, limits: CellLimits, context: Context, host: Host, *, lazy: bool) -> None:
+    def __init__(self, process: Process, limits: CellLimits, context: Context, host: Host, ways: Ways) -> None:
         self._process = process
         self._limits = limits
         self._context = context
         self._host = host
-        self._lazy = lazy
+        self._ways = ways
         self._connection = process.connect(self._most)
         self._layers: tuple[str, ...] = ()
         self._log: list[tuple[str, bool]] = []
@@ -134,7 +142,8 @@ class Session:
                 answer_bytes=limits.answer_bytes,
                 message_bytes=limits.message_bytes,
                 window=limits.window,
-                lazy=self._lazy,
+                lazy=self._ways.lazy,
+                run_ahead=self._ways.run_ahead and isinstance(self._host, Foresight) and self._host.run_ahead,
                 tools=dict(self._host.tools),
                 shape="dict" if shape == "corpus" else shape,
                 documents=len(texts),
@@ -163,6 +172,7 @@ class Session:
         except SandboxCrashed as crash:
             reason = cell.stopped or str(crash)
         finally:
+            cell.end()
             if result is None:
                 self._process.kill()
         self._ticket = cell.last_ticket

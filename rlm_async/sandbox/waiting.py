@@ -10,6 +10,7 @@ from rlm_async.sandbox.calls import Call
 from rlm_async.sandbox.handles import Handle, deep_touch, touch
 from rlm_async.sandbox.places import Regions
 from rlm_async.sandbox.tasks import Scheduler, Task
+from rlm_async.sandbox.unknown import UNKNOWN
 from rlm_async.sandbox.waitables import Free, Timer, Wait, Waitable
 
 _VALUES = (str, int, float, bool, list, dict, tuple, set, type(None), defaultdict, deque)
@@ -123,7 +124,7 @@ class Waiting:
             return Given(x) if lazy else Settled(x)
         if isinstance(x, CoroutineType | Task | Given | Settled | Wait):
             return x
-        if isinstance(x, _VALUES):
+        if isinstance(x, _VALUES) or x is UNKNOWN:
             return Given(x)
         raise TypeError(f"a {type(x).__name__} cannot be awaited; await the result of an async def, or a handle")
 

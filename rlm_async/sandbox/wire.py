@@ -56,6 +56,13 @@ class Query(Message, tag="query"):
     grant: dict[str, float] = {}
 
 
+class Hint(Query, tag="hint"):
+    """A sub-query that may come: found by a copy of the worker that runs ahead of the code. Asks for nothing."""
+
+    sure: bool = False
+    """Whether the code was not seen to have a way out of its loop before."""
+
+
 class Tool(Message, tag="tool"):
     """Call a function that the caller lends."""
 
@@ -123,7 +130,7 @@ class Names(Message, tag="names"):
     names: dict[str, str]
 
 
-Upward = Hello | Ready | Awake | Query | Tool | Left | Cancel | Result | Names
+Upward = Hello | Ready | Awake | Query | Hint | Tool | Left | Cancel | Result | Names
 
 
 class Open(Message, tag="open"):
@@ -140,6 +147,7 @@ class Open(Message, tag="open"):
     tools: dict[str, str]
     shape: Literal["text", "list", "dict"]
     documents: int
+    run_ahead: bool = False
 
 
 class Batch(Message, tag="batch"):
@@ -178,11 +186,18 @@ class Amounts(Message, tag="amounts"):
     amounts: dict[str, float | None]
 
 
+class Foreseen(Message, tag="foreseen"):
+    """What the query of a hint would be answered with: for copies that run ahead, never for the code itself."""
+
+    id: int
+    value: Any = None
+
+
 class List(Message, tag="list"):
     """Ask for the names of the variables."""
 
 
-Downward = Open | Batch | Run | Replay | Reply | Amounts | List
+Downward = Open | Batch | Run | Replay | Reply | Foreseen | Amounts | List
 
 _encoder = msgspec.msgpack.Encoder()
 _upward: msgspec.msgpack.Decoder[Upward] = msgspec.msgpack.Decoder(Upward)

@@ -22,6 +22,8 @@ from rlm_async.sandbox.envelope import clean, result_of
 from rlm_async.sandbox.faults import CellStopped
 from rlm_async.sandbox.line import Line
 from rlm_async.sandbox.link import Link
+from rlm_async.sandbox.runahead import RunAhead
+from rlm_async.sandbox.runahead_scout import Copies
 from rlm_async.sandbox.wire import Batch, Fault, List, Open, Replay, Result, Run
 
 STOP = signal.SIGUSR1
@@ -59,6 +61,7 @@ class Worker:
         self._keeper = Keeper(park, possible=standing.fork)
         self._stoppable = False
         self._stopped = False
+        self._ahead: RunAhead | None = None
         self._interpreter: Runs
         self._room = 0
         self._cells = 0
@@ -78,7 +81,8 @@ class Worker:
         self._line.message_bytes = first.message_bytes
         self._line.send(wire.Ready())  # the rest happens while the host is still thinking of a first cell
         os.setpriority(os.PRIO_PROCESS, 0, jail.NICE)
-        self._interpreter = self._maker(context, self._line, first)
+        self._ahead = self._sent_ahead(first)
+        self._interpreter = self._maker(context, self._ahead or self._line, first)
         gc.freeze()
         gc.enable()
         self._save()
@@ -90,6 +94,18 @@ class Worker:
                 self._replay(message.cells)
             elif isinstance(message, List):
                 self._line.send(wire.Names(names=clean(self._interpreter.variables())))
+
+    def _sent_ahead(self, first: Open) -> RunAhead | None:
+        """The line with copies that run ahead, where they are wanted and the kernel bounds how many there are."""
+        if not first.run_ahead or not self._standing.fork:
+            return None
+        room = first.memory_bytes + 2 * first.context_bytes
+        return RunAhead(self._line, Copies(self._let_go, first.message_bytes, room), first.window)
+
+    def _let_go(self) -> None:
+        """In a copy: close all that only the worker may speak or listen on."""
+        self._line.let_go()
+        self._keeper.let_go()
 
     def _context(self, first: Open) -> object:
         texts: dict[str, str] = {}
@@ -120,7 +136,10 @@ class Worker:
         self._line.forget()
         self._cells += 1
         spent = time.process_time() - began
-        if not self._answer(order.cell, outcome, spent):
+        stays = self._answer(order.cell, outcome, spent)
+        if self._ahead is not None:
+            self._ahead.end()
+        if not stays:
             return  # the host is about to go back to the check-point that stands
         self._since += spent
         if self._line.calls > calls or self._since > _CHEAP_SECONDS or self._cells - self._kept >= _MANY:
@@ -189,7 +208,7 @@ def rehearse(maker: Maker) -> None:
     reader, writer = os.pipe()
     limits = {"memory_bytes": 0, "context_bytes": 0, "answer_bytes": 1 << 20, "message_bytes": 1 << 20}
     sizes = {"output_characters": 1000, "source_characters": 1000, "window": 1, "documents": 1}
-    first = Open(**limits, **sizes, lazy=True, tools={}, shape="text")
+    first = Open(**limits, **sizes, lazy=True, run_ahead=False, tools={}, shape="text")
     interpreter = maker("a context", Line(writer), first)
     _encode(interpreter.run(_REHEARSAL))
     interpreter.variables()

@@ -13,6 +13,7 @@ from enum import Enum
 from rlm_async.sandbox.handles import Handle, deep_touch, touch
 from rlm_async.sandbox.policy.bounded import REPLACED
 from rlm_async.sandbox.policy.streams import Stream
+from rlm_async.sandbox.unknown import UNKNOWN, Unknown, holds_unknown
 
 Function = Callable[..., object]
 
@@ -110,6 +111,8 @@ def touched_call(function: Function, depth: Depth, /, *arguments: object, **name
     values = arguments_for(depth, arguments)
     if depth is not Depth.SHALLOW and named:
         named = dict(zip(named, arguments_for(depth, tuple(named.values())), strict=True))
+    if Unknown.about and holds_unknown((*values, *named.values()), deep=depth is not Depth.SHALLOW):
+        return UNKNOWN
     return function(*values, **named)
 
 
@@ -126,4 +129,7 @@ def touching(function: Function, depth: Depth) -> Function:
 def touched_method(function: Function, owner: object, *arguments: object) -> object:
     """The same for an unbound method that is called at once; the owner of a method is real already."""
     depth = DEPTHS.get(function, Depth.DEEP)
-    return function(owner, *arguments_for(depth, arguments))
+    values = arguments_for(depth, arguments)
+    if Unknown.about and depth is not Depth.NONE and holds_unknown(values, deep=depth is not Depth.SHALLOW):
+        return UNKNOWN
+    return function(owner, *values)
