@@ -165,6 +165,32 @@ def doctor(api_base: options.ApiBase = None, api_key_env: options.ApiKeyEnv = No
     guarded(work)
 
 
+@app.command()
+def show(
+    run: Annotated[str, typer.Argument(metavar="[RUN]", help="A run's name, the beginning of it, or last.")] = "last",
+    journal: Annotated[
+        str | None,
+        typer.Option("--journal", metavar="FILE", help="Default: $RLM_ASYNC_JOURNAL, else the user's own."),
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option("-o", "--output", metavar="FILE", help="Default: run-NAME.html in this folder; - is stdout."),
+    ] = None,
+    browse: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    content: Annotated[
+        bool, typer.Option("--content/--no-content", help="Without content: times, states and costs, no texts.")
+    ] = True,
+) -> None:
+    """Make one HTML page of a run: tree, timeline, each node's turns, code, output, cost. Opens from disk, offline."""
+
+    def work() -> int:
+        from rlm_async.cli import show as page  # noqa: PLC0415 - see the first line of this module
+
+        return page.shown(page.Shown(run=run, journal=journal, output=output, content=content, open=browse))
+
+    guarded(work)
+
+
 @local.command("install")
 def local_install(name: Weights = None) -> None:
     """Fetch a model's weights; says first how large they are."""

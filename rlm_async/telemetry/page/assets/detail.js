@@ -29,7 +29,7 @@ function headOf(each) {
   const named = way.length > 6 ? [...way.slice(0, 2), null, ...way.slice(-3)] : way;
   for (const id of named) crumbs.append(id === null ? make("span", "", "\u2026") : link(id), make("span", "", "\u203a"));
   crumbs.append(make("span", "", `#${each.i}`));
-  const title = make("h2", "", shown(each.l));
+  const title = make("h2", "", shown(each.l.length > 100 && home(each) !== null ? `${each.l.slice(0, 99)}\u2026` : each.l));
   const state = make("span", `pill ${each.s}`, each.z === "partial" ? "partial" : each.s);
   title.append(state);
   const facts = make("dl", "facts");

@@ -138,27 +138,31 @@ function paintAxis() {
   }
 }
 
-const density = { columns: 0, model: null, queue: null, most: 0 };
+const density = { columns: 0, model: null, queue: null, most: 0, tall: 0 };
 
 // How many calls were in flight, and how many queued, at each of so many moments.
 function measure(columns) {
   if (density.columns === columns) return;
   const model = new Float64Array(columns + 1);
   const queue = new Float64Array(columns + 1);
+  const steps = [];
   const column = (time) => Math.min(columns, Math.max(0, Math.floor((time / end) * columns)));
   for (const each of nodes) {
     for (const [asked, replied, waited] of each.a) {
       const to = replied ?? ended(each);
       const sent = Math.min(asked + waited, to);
       model[column(sent)]++;
-      model[Math.min(columns, column(to) + 1)]--;
+      model[Math.min(columns, Math.max(column(to), column(sent) + 1))]--; // one column at least: what is short is seen too
+      steps.push([asked, 1], [to, -1]);
       if (waited > 0) { queue[column(asked)]++; queue[column(sent)]--; }
     }
   }
   for (let at = 1; at <= columns; at++) { model[at] += model[at - 1]; queue[at] += queue[at - 1]; }
-  let most = 0;
-  for (let at = 0; at < columns; at++) most = Math.max(most, model[at] + queue[at]);
-  Object.assign(density, { columns, model, queue, most });
+  let [most, now, tall] = [0, 0, 0];
+  steps.sort((one, other) => one[0] - other[0] || one[1] - other[1]);
+  for (const [, step] of steps) { now += step; most = Math.max(most, now); }
+  for (let at = 0; at < columns; at++) tall = Math.max(tall, model[at] + queue[at]);
+  Object.assign(density, { columns, model, queue, most, tall });
 }
 
 function paintOverview() {
@@ -168,7 +172,7 @@ function paintOverview() {
   const pen = surface(holder.firstElementChild, width, height);
   measure(Math.max(1, Math.floor(width)));
   const floor = height - 8;
-  const tall = (value) => (density.most ? (value / density.most) * (floor - 6) : 0);
+  const tall = (value) => (density.tall ? (value / density.tall) * (floor - 6) : 0);
   for (const [values, below, colour] of [[density.model, null, colours.model], [density.queue, density.model, colours.queue]]) {
     pen.fillStyle = colour;
     pen.globalAlpha = 0.75;
