@@ -92,6 +92,8 @@ class ModelReplied:
     seconds: float = 0.0
     attempts: int = 1
     cached: bool = False
+    finish: str = "stop"
+    """As in `Completion`: `stop`, or `length` where the reply was cut."""
     error: str = ""
     retries: tuple[Retried, ...] = ()
     """The attempts that failed and were made again."""
