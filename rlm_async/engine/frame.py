@@ -229,6 +229,7 @@ class ActiveFrame:
                     seconds=completion.seconds,
                     attempts=completion.attempts,
                     cached=completion.cached,
+                    finish=completion.finish,
                     error=error,
                     retries=retries,
                 )
