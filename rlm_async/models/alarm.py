@@ -26,11 +26,11 @@ class Alarm:
 
     def ring(self) -> bool:
         """Wake the task; False where its event loop has ended, and it with it."""
-        if threading.get_ident() == self._thread:
-            self._event.set()
-            return True
         try:
-            self._wake(self._event.set)
+            if threading.get_ident() == self._thread:
+                self._event.set()
+            else:
+                self._wake(self._event.set)
         except RuntimeError:  # what both asyncio and trio say of a loop that is over
             return False
         return True

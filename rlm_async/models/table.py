@@ -120,7 +120,8 @@ class ModelTable:
         self._sources = sources
         self._rings = rings or Rings()
         self._fallbacks = tuple(fallbacks)
-        self._gates = self._rings.gates or Gates(self._rings.clock, self._rings.patience.seconds)
+        own = Gates(self._rings.clock, self._rings.patience.seconds)
+        self._gates = own if self._rings.gates is None else self._rings.gates
         self._joined: list[tuple[Hashable, Rates]] = []
         self._stacks: dict[str, Stack] = {}
         self._clients: dict[str, Model] = {}
@@ -218,4 +219,4 @@ class ModelTable:
     def _order(self, name: str) -> list[str]:
         """Whom to ask: the model and its fallbacks, without those known to be down, but always someone."""
         names = list(dict.fromkeys([name, *self._fallbacks]))
-        return [name for name in names if name not in self._stacks or not self._stacks[name].gate.resting] or names
+        return [name for name in names if not self._stack(name).gate.resting] or names

@@ -176,8 +176,10 @@ class Turnstile:
         self._paused_until = -math.inf
         self._requests: Window | None = None
         self._bursts: Window | None = None
+        self._fine: Window | None = None
+        """Smaller bursts within shorter times, once the provider has refused larger ones."""
         self._fineness = 0
-        """How often bursts were halved."""
+        """How often they were halved."""
         self._tokens: Window | None = None
         self._last = -math.inf
         self._warm = -math.inf
@@ -190,9 +192,8 @@ class Turnstile:
         self._most = most
         per_minute = rates.requests_per_minute
         self._requests = _window(self._requests, per_minute, MINUTE)
-        self._bursts = _window(self._bursts, per_minute, _SECOND)
-        if self._bursts is not None and per_minute is not None:
-            self._bursts.limit, self._bursts.seconds = _burst(per_minute, self._fineness)
+        self._bursts = _window(self._bursts, None if per_minute is None else _burst(per_minute), _SECOND)
+        self._fine = None if per_minute is None else self._finer(per_minute)
         self._tokens = _window(self._tokens, rates.tokens_per_minute, MINUTE)
 
     def admit(self, now: float) -> list[Ticket]:
@@ -254,9 +255,9 @@ class Turnstile:
         if ticket.admitted is not None and ticket.admitted >= self._cut_at:
             self.ceiling = max(1.0, self.ceiling / 2)
             self._cut_at = now
-            if self._bursts is not None and self._requests is not None and self._bursts.limit > 1:
+            if self._requests is not None and (self._fine is None or self._fine.limit > 1):
                 self._fineness += 1
-                self._bursts.limit, self._bursts.seconds = _burst(self._requests.limit, self._fineness)
+                self._fine = self._finer(self._requests.limit)
         if pause is not None:
             self._paused_until = max(self._paused_until, now + pause)
 
@@ -291,12 +292,22 @@ class Turnstile:
             self._requests.take(now, 1)
         if self._bursts is not None:
             ticket.second = self._bursts.take(max(now, self._warm), 1)
+        if self._fine is not None:
+            self._fine.take(now, 1)
         if self._tokens is not None:
             ticket.entry = self._tokens.take(now, ticket.tokens)
 
+    def _finer(self, per_minute: float) -> Window | None:
+        """The sustained rate in bursts that were halved as often as the provider has refused them."""
+        if self._fineness == 0:
+            return None
+        size = max(1, _burst(per_minute) >> self._fineness)
+        return Window(size, size * MINUTE / per_minute * _SECOND)
+
     def _delay(self, ticket: Ticket, now: float) -> float:
         delay = self.paused(now)
-        for window, amount in ((self._requests, 1), (self._bursts, 1), (self._tokens, ticket.tokens)):
+        windows = ((self._requests, 1), (self._bursts, 1), (self._fine, 1), (self._tokens, ticket.tokens))
+        for window, amount in windows:
             if window is not None:
                 spared = window.limit / 2 if ticket.guess is not None else 0  # for those that somebody will wait for
                 delay = max(delay, window.wait(now, amount + spared))
@@ -313,10 +324,6 @@ def _window(window: Window | None, limit: float | None, seconds: float) -> Windo
     return window
 
 
-def _burst(per_minute: float, fineness: int) -> tuple[float, float]:
-    """How many may go within how many seconds: friendly at first, and at the sustained rate once that was refused."""
-    size = max(math.ceil(per_minute / MINUTE), min(int(per_minute), _FRIENDLY_BURST))
-    if fineness == 0:
-        return size, _SECOND
-    size = max(1, size >> fineness)
-    return size, size * MINUTE / per_minute * _SECOND
+def _burst(per_minute: float) -> int:
+    """How many may go in a second at first."""
+    return max(math.ceil(per_minute / MINUTE), min(int(per_minute), _FRIENDLY_BURST))

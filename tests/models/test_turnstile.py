@@ -244,3 +244,54 @@ def test_a_window_forgets():
     assert window.taken(60.0) == 0.0
     window.correct(entry, 10, 61.0)
     assert window.taken(61.0) == 0.0
+
+
+def paced(rates, count, *, overload_at=None):
+    """When each of `count` requests goes; the first of them may be told to wait."""
+    stile = Turnstile(rates)
+    for node in range(count):
+        stile.lineup.add(Ticket(Place("", node), 1))
+    now, times = 0.0, []
+    while stile.lineup.first():
+        for ticket in stile.admit(now):
+            times.append(now)
+            stile.finish(ticket, now)
+            if len(times) == overload_at:
+                stile.overload(ticket, now, 0.0)
+        now += stile.next(now) or 1e-9
+    return times
+
+
+def most_within(times, seconds):
+    return max(sum(1 for at in times if start <= at < start + seconds) for start in times)
+
+
+def test_a_provider_that_counts_over_a_shorter_time_is_met_with_smaller_bursts():
+    rates = Rates(concurrency=1_000, requests_per_minute=3_000)
+    coarse, fine = paced(rates, 200), paced(rates, 200, overload_at=1)
+    assert most_within(coarse, 0.4) == 50
+    assert most_within(fine[50:], 0.4) == 25
+    assert max(most_within(times, 1.0) for times in (coarse, fine)) == 50  # the rate itself is the same
+    assert fine[-1] < coarse[-1] + 0.7
+
+
+def test_a_low_rate_is_friendly_until_the_provider_says_no():
+    rates = Rates(requests_per_minute=120)
+    friendly, told = paced(rates, 40), paced(rates, 40, overload_at=1)
+    assert most_within(friendly, 1.0) == 10
+    assert most_within(told[10:], 1.0) <= 5
+    assert told[-1] - told[10] == pytest.approx(29 / 2, abs=3)
+
+
+def test_who_was_woken_late_is_counted_from_when_he_went():
+    stile = Turnstile(Rates(concurrency=1_000, requests_per_minute=3_000))
+    stile._warm = -math.inf
+    stile._last = 0.0
+    for node in range(60):
+        stile.lineup.add(Ticket(Place("", node), 1))
+    first = stile.admit(0.0)
+    for number, ticket in enumerate(first):
+        stile.start(ticket, number * 0.01)  # each needs a moment to start
+    assert len(first) == 50
+    assert stile.next(0.5) == pytest.approx(1.02 - 0.5)
+    assert len(stile.admit(1.021)) == 1, "the second one went ten milliseconds later"
