@@ -112,7 +112,7 @@ class Branch:
         if event.error:
             fail(span, event.error)
         elif pen.capture.on_spans:
-            span.set_attribute(names.OUTPUT_MESSAGES, pen.capture.message("assistant", event.text))
+            span.set_attribute(names.OUTPUT_MESSAGES, pen.capture.message("assistant", event.text, event.finish))
         span.end(pen.epoch.stamp(event.at))
         return span
 
@@ -220,6 +220,8 @@ def _call_facts(event: events.ModelReplied) -> Attributes:
         names.CACHE_HIT: event.cached,
         **money(usage),
     }
+    if not event.error:
+        facts[names.FINISH_REASONS] = (event.finish,)
     if event.retries:
         last = event.retries[-1]
         facts[names.RETRY_SECONDS] = last.at + last.pause

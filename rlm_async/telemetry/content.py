@@ -59,10 +59,12 @@ class Capture:
         more = len(text) - LONGEST
         return head if more <= 0 else f"{head[:LONGEST]}… ({more:,} characters more)"
 
-    def message(self, role: str, text: str) -> str:
-        """One message in the conventions' JSON form."""
-        parts = [{"type": "text", "content": self.text(text)}]
-        return json.dumps([{"role": role, "parts": parts}], ensure_ascii=False)
+    def message(self, role: str, text: str, finish: str | None = None) -> str:
+        """One message in the conventions' JSON form; one that a model wrote says how it ended."""
+        message: dict[str, object] = {"role": role, "parts": [{"type": "text", "content": self.text(text)}]}
+        if finish is not None:
+            message["finish_reason"] = finish
+        return json.dumps([message], ensure_ascii=False)
 
 
 def secrets_of(address: str) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ AGGREGATED_OUTPUT: Final = "gen_ai.aggregated_usage.output_tokens"
 AGENT_NAME: Final = "gen_ai.agent.name"
 CONVERSATION: Final = "gen_ai.conversation.id"
 COMPACTED: Final = "gen_ai.conversation.compacted"
+FINISH_REASONS: Final = "gen_ai.response.finish_reasons"
 TOKEN_TYPE: Final = "gen_ai.token.type"  # noqa: S105 - tokens of text
 TOKEN_MODALITY: Final = "gen_ai.token.modality"  # noqa: S105 - tokens of text
 TOOL_NAME: Final = "gen_ai.tool.name"

@@ -23,7 +23,7 @@ class Details:
             names.OPERATION: "chat",
             names.PROVIDER: names.provider_of(event.model),
             names.RESPONSE_MODEL: event.model,
-            names.OUTPUT_MESSAGES: capture.message("assistant", event.text),
+            names.OUTPUT_MESSAGES: capture.message("assistant", event.text, event.finish),
         }
         if question is not None:
             attributes[names.INPUT_MESSAGES] = capture.message("user", question)

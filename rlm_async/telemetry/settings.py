@@ -90,7 +90,7 @@ class ExportSettings:
 def _route(environment: Mapping[str, str], signal: Signal, notes: list[str]) -> Route | None:
     own = f"OTEL_EXPORTER_OTLP_{signal.upper()}"
     endpoint = environment.get(f"{own}_ENDPOINT") or environment.get(_ENDPOINT)
-    exporters = _exporters(environment, signal, notes, given=endpoint is not None)
+    exporters = _exporters(environment, signal, notes, given=bool(endpoint))
     if not exporters:
         return None
     protocol = _protocol(environment, own, notes)

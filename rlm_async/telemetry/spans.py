@@ -171,8 +171,7 @@ class SpanSink:
                 branch.ended_cell(event)
             case events.NodeAnswered():
                 branch.span.set_attributes({names.STATUS: event.status, **aggregated(event.usage)})
-                if self._capture.on_spans:
-                    branch.span.set_attribute(names.OUTPUT_MESSAGES, self._capture.message("assistant", event.text))
+                self._tell_answer(branch.span, event.text)
             case _:
                 _mark(branch, event)
 
@@ -181,6 +180,10 @@ class SpanSink:
         if span is not None and self._details is not None and not event.error:
             question = None if branch.looping else branch.question
             self._details.tell(span, event, question, self._capture, self._pen.epoch.stamp(event.at))
+
+    def _tell_answer(self, span: Span, text: str) -> None:
+        if self._capture.on_spans:
+            span.set_attribute(names.OUTPUT_MESSAGES, self._capture.message("assistant", text, "stop"))
 
     def _count_tokens(self, event: events.ModelReplied) -> None:
         above = self._left_out.get(event.node)
@@ -195,8 +198,7 @@ class SpanSink:
             branch.end(event.at, "cancelled")
         self._nodes.clear()
         run.set_attributes({names.STATUS: event.status, names.NODES: self._added, **aggregated(event.usage)})
-        if self._capture.on_spans:
-            run.set_attribute(names.OUTPUT_MESSAGES, self._capture.message("assistant", event.text))
+        self._tell_answer(run, event.text)
         if event.error:
             fail(run, event.error)
         run.end(self._pen.epoch.stamp(event.at))

@@ -119,7 +119,16 @@ def rotel(protocol):
     grpc, http = free_port(), free_port()
     agent = Path(installed.__file__).with_name("rotel-agent")
     words = [agent, "start", "--otlp-grpc-endpoint", f"127.0.0.1:{grpc}", "--otlp-http-endpoint", f"127.0.0.1:{http}"]
-    words += ["--exporter", "blackhole", "--debug-log", "traces", "--debug-log", "metrics", "--debug-log-verbosity", "detailed"]
+    words += [
+        "--exporter",
+        "blackhole",
+        "--debug-log",
+        "traces",
+        "--debug-log",
+        "metrics",
+        "--debug-log-verbosity",
+        "detailed",
+    ]
     port = grpc if protocol == "grpc" else http
     pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     with running(*map(str, words), port=port, **pipe) as process:

@@ -90,6 +90,7 @@ def test_tokens_stand_on_calls_only(spans):
     assert counted == {"chat openai/gpt-5", "chat gemini/flash"}
     call = spans["chat gemini/flash", 1, 0].attributes
     assert (call[names.INPUT_TOKENS], call[names.OUTPUT_TOKENS], call[names.CACHED_TOKENS]) == (7, 3, 2)
+    assert call[names.FINISH_REASONS] == ("stop",)
     assert (call[names.RESPONSE_MODEL], call[names.PROVIDER], call[names.USD]) == ("flash", "gcp.gemini", 0.005)
     assert spans["invoke_agent rlm", 1].attributes[names.AGGREGATED_INPUT] == 7
     assert spans["chat openai/gpt-5", 0, 1].attributes[names.CACHE_HIT] is True
