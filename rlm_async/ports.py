@@ -209,7 +209,10 @@ class Tool(Protocol):
 
 
 class Sink(Protocol):
-    """Takes events as they happen; must not block and must not raise."""
+    """Takes events as they happen; must not block and must not raise.
+
+    One with an attribute `live` that is true also gets `ReplyGrew`, and has replies streamed.
+    """
 
     def __call__(self, event: Event, /) -> None:
         """Take one event."""

@@ -79,6 +79,20 @@ class ModelAsked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyGrew:
+    """A reply on its way: `characters` so far, `piece` what came since the last one. For live views, not in a trace.
+
+    Fewer characters than before: the attempt failed, and another one has begun.
+    """
+
+    at: float
+    node: int
+    call: int
+    characters: int
+    piece: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelReplied:
     """A model call ended, well or not. `waited` and `seconds` as in `Completion`."""
 
@@ -197,6 +211,7 @@ Event = (
     | StrategyChosen
     | SandboxOpened
     | ModelAsked
+    | ReplyGrew
     | ModelReplied
     | CellStarted
     | CellEnded

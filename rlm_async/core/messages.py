@@ -58,6 +58,11 @@ class Request:
     last: bool = field(default=False, compare=False)
     """True: the one request of a node's last turn. What was kept back for it is free now; it waits behind nobody."""
     place: Place = field(default=Place(), compare=False)
+    heard: Callable[[int, str], None] | None = field(default=None, compare=False, repr=False)
+    """Told, while a reply comes in, how many characters have come and the last piece; must not block or raise.
+
+    A client that can stream does so where this is given; fewer characters than before mean a new attempt.
+    """
     guess: Guess | None = field(default=None, compare=False)
     """Given where the request is made ahead of the code that may ask for it."""
 

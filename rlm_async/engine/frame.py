@@ -19,6 +19,7 @@ from rlm_async.core.query import Query, Reply, SubQuery
 from rlm_async.core.transcript import Output, Submission
 from rlm_async.core.usage import NANO, NOTHING, Limits, ModelInfo, Usage
 from rlm_async.engine.descent import child_query
+from rlm_async.engine.hearing import Hearing
 from rlm_async.engine.scheduler import Outcome
 from rlm_async.engine.speculation import Speculation
 from rlm_async.engine.world import World
@@ -151,7 +152,8 @@ class ActiveFrame:
         with _until(self._world.deadline if last else self.deadline):
             try:
                 fresh = request.fresh or self.node.alone
-                return await self._call(replace(request, place=place, last=last, fresh=fresh))
+                request = replace(request, place=place, last=last, fresh=fresh, heard=self._hearing())
+                return await self._call(request)
             except BudgetExceeded as refusal:
                 self._hit(refusal)
                 raise
@@ -234,6 +236,11 @@ class ActiveFrame:
                     retries=retries,
                 )
             )
+
+    def _hearing(self) -> Hearing | None:
+        """Who is told how the next reply grows, where somebody looks on."""
+        record = self._world.record
+        return Hearing(record, self.node.id, self._calls) if record.live else None
 
     async def _opened(self) -> Sandbox:
         if self._sandbox is None:

@@ -33,6 +33,8 @@ class Recorder:
         self._began = clock()
         self._sinks = list(sinks)
         self.events: list[Event] = []
+        self.live = any(getattr(sink, "live", False) for sink in self._sinks)
+        """Whether somebody wants to hear replies grow: only then are they streamed."""
 
     @property
     def now(self) -> float:
@@ -42,7 +44,14 @@ class Recorder:
     def __call__(self, event: Event) -> None:
         """Write one event down."""
         self.events.append(event)
-        for sink in tuple(self._sinks):
+        self._tell(event, self._sinks)
+
+    def tell(self, event: Event) -> None:
+        """Show an event to live views only: it is no part of the trace."""
+        self._tell(event, [sink for sink in self._sinks if getattr(sink, "live", False)])
+
+    def _tell(self, event: Event, sinks: Sequence[Sink]) -> None:
+        for sink in tuple(sinks):
             try:
                 sink(event)
             except Exception:  # a boundary: a broken view must not take the run with it
