@@ -23,7 +23,8 @@ from rlm_async.core.usage import NANO, ModelInfo, Usage
 from rlm_async.errors import ConfigError, ContextOverflow, ModelError, ModelRejected, ModelUnavailable
 from rlm_async.models.endpoint import Endpoint
 from rlm_async.models.failures import Answerer, failure, retry_after, unreachable
-from rlm_async.models.wire import response_format
+from rlm_async.models.openai_reply import Heard
+from rlm_async.models.wire import Body, Choice, Counts, Details, Said, response_format
 
 _KEY_SUFFIXES = ("_API_KEY", "_TOKEN")
 
@@ -50,7 +51,11 @@ class LiteLLMClient:
         answerer = self._answerer(litellm, request.model)
         try:
             with anyio.fail_after(self._timeout):
+                if request.heard is not None:
+                    return await self._streamed(litellm, request, answerer)
                 reply = await litellm.acompletion(**self._arguments(request))
+        except ModelError:
+            raise
         except TimeoutError:
             text = f"{answerer.host} did not answer within {self._timeout:g} seconds"
             raise ModelUnavailable(text, received=0) from None
@@ -97,6 +102,22 @@ class LiteLLMClient:
             if self._library is None:
                 self._library = await anyio.to_thread.run_sync(_load)
             return self._library
+
+    async def _streamed(self, litellm: ModuleType, request: Request, answerer: Answerer) -> Completion:
+        """A reply heard piece by piece, cut where it runs past its bound."""
+        heard = Heard(request)
+        options = {"stream": True, "stream_options": {"include_usage": True}}
+        stream = await litellm.acompletion(**self._arguments(request), **options)
+        try:
+            async for chunk in stream:
+                heard.take(_body(chunk))
+                if heard.runaway:
+                    return heard.completion("length")
+        finally:
+            await stream.aclose()
+        if getattr(stream, "received_finish_reason", heard.finish) is None:  # litellm makes one up for a reply cut off
+            raise ModelUnavailable(f"the reply of {answerer.host} was cut in the middle", received=heard.pieces)
+        return heard.completion(heard.finish)
 
     def _arguments(self, request: Request) -> dict[str, object]:
         arguments: dict[str, object] = {
@@ -187,6 +208,22 @@ def _completion(reply: object, request: Request) -> Completion:
     )
     finish = "length" if choice.finish_reason == "length" else "stop"
     return Completion(text=text, usage=usage, model=getattr(reply, "model", None) or request.model, finish=finish)
+
+
+def _body(chunk: object) -> Body:
+    """A piece of a stream, in the form in which OpenAI's servers send it."""
+    choices = []
+    for choice in getattr(chunk, "choices", ())[:1]:
+        delta = choice.delta
+        said = Said(content=delta.content, reasoning_content=getattr(delta, "reasoning_content", None))
+        choices.append(Choice(delta=said, finish_reason=choice.finish_reason))
+    counts = getattr(chunk, "usage", None)
+    details = getattr(counts, "prompt_tokens_details", None)
+    usage = None
+    if counts is not None:
+        cached = Details(cached_tokens=getattr(details, "cached_tokens", None))
+        usage = Counts(counts.prompt_tokens, counts.completion_tokens, cached)
+    return Body(choices=choices, model=getattr(chunk, "model", None), usage=usage)
 
 
 def _sendable(text: str) -> str:

@@ -34,8 +34,8 @@ class OpenAIClient:
 
     One connection pool of at most `connections`, kept alive, opened at the first call and closed by
     `aclose`; it opens again at the next call, also on another event loop. `timeout` is seconds for a
-    whole attempt. With `listener` replies are streamed: it is told each piece, and a reply that runs past
-    `max_tokens` is cut there. Errors never hold the key, a header, or credentials of the address.
+    whole attempt. With `listener`, or where a request wants to be `heard`, replies are streamed: each piece is
+    told, and a reply that runs past `max_tokens` is cut there. Errors never hold the key, a header, or credentials of the address.
     """
 
     def __init__(
@@ -149,7 +149,9 @@ class OpenAIClient:
         """Ask, once more where the server wants the same in another form."""
         request = heard.request
         session = self._open()
-        body = self._dialect.body(request, answerer.model, stream=self._listener is not None)
+        body = self._dialect.body(
+            request, answerer.model, stream=self._listener is not None or request.heard is not None
+        )
         while True:
             asking = session.post(self._chat, data=encode(body), timeout=self._waits, allow_redirects=False)
             async with asking as response:

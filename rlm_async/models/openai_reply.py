@@ -69,6 +69,8 @@ class Heard:
             self._texts.append(text)
             if self._listener is not None:
                 self._listener(self.request, text)
+        if self.request.heard is not None:
+            self.request.heard(self._characters, text)
 
 
 def parsed(raw: bytes, request: Request, answerer: Answerer) -> Completion:
