@@ -97,7 +97,8 @@ def _chained(
 
 
 def _peak(spans: list[tuple[float, float, int]]) -> int:
-    steps = sorted([(began, 1) for began, _, _ in spans] + [(end, -1) for _, end, _ in spans])
+    ticks = [(round(began, 6), 1) for began, _, _ in spans] + [(round(end, 6), -1) for _, end, _ in spans]
+    steps = sorted(ticks)  # at the same moment ends come first
     now = most = 0
     for _, step in steps:
         now += step

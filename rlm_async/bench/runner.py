@@ -106,7 +106,7 @@ def row(cell: Cell, made: Window, number: int, answer: Answer) -> Row:
     return Row(
         key=cell.key(number),
         cell=cell,
-        source=source_of(cell.model),
+        source=source_of(cell.model, cell.sub_model),
         family=question.family,
         tokens=made.tokens,
         score=0.0 if answer.status == "failed" else scored(question.kind, answer.text, question.gold),
@@ -133,11 +133,10 @@ def row(cell: Cell, made: Window, number: int, answer: Answer) -> Row:
     )
 
 
-def source_of(model: str) -> Source:
-    """Whether a model is simulated, runs on this machine, or is somebody's."""
-    if simulated(model):
-        return "simulated"
-    return "local" if is_local(model) else "real"
+def source_of(*models: str) -> Source:
+    """Whether models are simulated, run on this machine, or are somebody's; of several, the last of these counts."""
+    kinds = {"simulated" if simulated(model) else "local" if is_local(model) else "real" for model in models}
+    return "real" if "real" in kinds else "local" if "local" in kinds else "simulated"
 
 
 def _failed(error: RLMError) -> Answer:

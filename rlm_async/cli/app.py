@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from rlm_async import __version__
-from rlm_async.cli import batch_command, options
+from rlm_async.cli import batch_command, bench_command, options
 from rlm_async.cli.boundary import guarded
 from rlm_async.cli.streams import prepare
 
@@ -128,6 +128,7 @@ def ask(  # noqa: PLR0917 - what can be typed, each an option of its own
 
 
 batch_command.add_to(app)
+bench_command.add_to(app)
 
 
 @app.command()
