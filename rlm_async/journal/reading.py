@@ -180,6 +180,7 @@ class Reader:
             turn=row["turn"],
             completion=None if row["error"] else self._unpacker.unpack(row["body"], Completion),
             error=row["error"],
+            failure=self._unpacker.data(row["body"]) if row["error"] else {},
             free=bool(row["free"]),
         )
 

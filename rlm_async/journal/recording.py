@@ -103,7 +103,7 @@ class Recording:
             return replace(self._settled[key], usage=NOTHING)
         self._number(request, key)
         if known := self._known.get(key):
-            return self._again(request, key, known.popleft())
+            return self._again(request, key, taken(known, request.place.node))
         if self._batch is None or request.fresh or request.last:
             return None
         shared = await self._batch.recall(key)
@@ -183,6 +183,15 @@ def _by_key(known: tuple[Kept, ...]) -> dict[str, deque[Kept]]:
     for kept in sorted((kept for kept in known if kept.completion is not None), key=lambda kept: kept.occurrence):
         found.setdefault(kept.key, deque()).append(kept)
     return found
+
+
+def taken(known: deque[Kept], node: int) -> Kept:
+    """The one of several equal requests that the same node made; nodes are numbered in the order of asking."""
+    for one in known:
+        if one.node == node:
+            known.remove(one)
+            return one
+    return known.popleft()
 
 
 def tools_by_key(known: Iterable[ToolCall]) -> dict[str, deque[ToolCall]]:

@@ -145,6 +145,8 @@ class Kept:
     """None where it failed."""
     error: str = ""
     """The error's class and text where it failed; `cancelled` where it was given up."""
+    failure: Mapping[str, Data] = field(default_factory=dict)
+    """The error by its parts."""
     free: bool = False
     """It was answered by another run of the batch: nothing was paid here."""
 
