@@ -16,7 +16,8 @@ from rlm_async.sandbox.shadows import leaves
 
 _ASKING = frozenset({"llm_query", "rlm_query", "llm_query_batched", "rlm_query_batched"})
 _LEAVES = (ast.Break, ast.Return, ast.Raise)
-_LOOPS = (ast.For, ast.AsyncFor, ast.While, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_LOOPS = (ast.For, ast.AsyncFor, ast.While, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Lambda)
+"""What may run a line again; a lambda because C code may (`sorted(key=)`)."""
 _OWN_FRAME = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 _PATIENCE = 5_000
 """Ways taken in a row without a new hint, after which a copy has lost itself."""
