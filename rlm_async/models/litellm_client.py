@@ -180,7 +180,9 @@ def _load() -> ModuleType:
         warnings.simplefilter("ignore")
         litellm = importlib.import_module("litellm")
         _quieten(litellm)
-        litellm.completion(model="openai/first", messages=[{"role": "user", "content": "?"}], mock_response="!")
+        first = {"model": "openai/first", "messages": [{"role": "user", "content": "?"}], "mock_response": "!"}
+        litellm.completion(**first)
+        list(litellm.completion(**first, stream=True))
     return litellm
 
 

@@ -35,7 +35,8 @@ class OpenAIClient:
     One connection pool of at most `connections`, kept alive, opened at the first call and closed by
     `aclose`; it opens again at the next call, also on another event loop. `timeout` is seconds for a
     whole attempt. With `listener`, or where a request wants to be `heard`, replies are streamed: each piece is
-    told, and a reply that runs past `max_tokens` is cut there. Errors never hold the key, a header, or credentials of the address.
+    told, and a reply that runs past `max_tokens` is cut there. Errors never hold the key, a header, or
+    credentials of the address.
     """
 
     def __init__(

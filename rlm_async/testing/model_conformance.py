@@ -14,6 +14,7 @@ import socket
 import traceback
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 
 import anyio
 
@@ -170,6 +171,43 @@ async def broken_characters_do_not_stop_a_call(connect: Connect) -> None:
     _equal(completion.text, "fine")
 
 
+async def a_reply_is_heard_as_it_comes(connect: Connect) -> None:
+    """Who wants to hear it is told how much has come; text, usage and finish are those of a reply in one piece."""
+    heard: list[int] = []
+    pieces: list[str] = []
+
+    def hear(characters: int, piece: str) -> None:
+        heard.append(characters)
+        pieces.append(piece)
+
+    served = Served(text="one two three", tokens=(1000, 3, 800))
+    async with LoopbackServer(served) as server, connect(server.url, None) as model:
+        completion = await model(replace(_request("count"), heard=hear), _budget())
+    _equal((completion.text, completion.finish), ("one two three", "stop"))
+    _equal("".join(pieces), "one two three")
+    _equal(heard[-1], len("one two three"))
+    _true(len(heard) > 1, "it came in one piece")
+    usage = completion.usage
+    _equal((usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens), (1000, 3, 800))
+
+
+async def a_heard_reply_that_runs_away_is_cut(connect: Connect) -> None:
+    """A server that ignores the bound it was told is cut off near it, and what came is the reply."""
+    served = Served(text=" ".join(["again"] * 5_000), runaway=True)
+    async with LoopbackServer(served) as server, connect(server.url, None) as model:
+        completion = await model(replace(_request("?", 20), heard=_hear_nothing), _budget())
+    _equal(completion.finish, "length")
+    _true(20 <= len(completion.text.split()) < 100, f"{len(completion.text)} characters came")  # noqa: PLR2004 - near it
+
+
+async def a_heard_reply_that_breaks_off_is_no_reply(connect: Connect) -> None:
+    """The error says how much had come, for it may be billed."""
+    served = Served(text="one two three four five six", fault="truncate")
+    async with LoopbackServer(served) as server, connect(server.url, None) as model:
+        error = await _error_of(model, replace(_request("?"), heard=_hear_nothing))
+    _true(isinstance(error, ModelUnavailable) and error.received == 3, repr(error))  # noqa: PLR2004 - half of it
+
+
 MODEL_CLAIMS: tuple[Claim, ...] = (
     a_reply_comes_with_its_usage,
     what_is_asked_arrives,
@@ -182,6 +220,9 @@ MODEL_CLAIMS: tuple[Claim, ...] = (
     giving_up_leaves_a_usable_client,
     calls_run_at_once,
     broken_characters_do_not_stop_a_call,
+    a_reply_is_heard_as_it_comes,
+    a_heard_reply_that_runs_away_is_cut,
+    a_heard_reply_that_breaks_off_is_no_reply,
 )
 
 
@@ -193,6 +234,11 @@ async def model_conformance(connect: Connect) -> None:
 
 def _request(prompt: str, max_tokens: int | None = 50) -> Request:
     return Request(model=MODEL, messages=(Message("user", prompt),), max_tokens=max_tokens)
+
+
+def _hear_nothing(characters: int, piece: str) -> None:
+    """Be somebody who listens, so that the reply is streamed."""
+    _true(characters >= len(piece), "less has come than the last piece")
 
 
 def _budget() -> Budget:

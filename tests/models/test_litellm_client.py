@@ -19,7 +19,10 @@ from rlm_async.models.litellm_client import LiteLLMClient
 from rlm_async.models.table import ModelTable, Sources
 from rlm_async.testing import MODEL_CLAIMS, LoopbackServer, Served
 
-pytestmark = pytest.mark.anyio
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.filterwarnings("ignore:Accessing the .model_:DeprecationWarning"),  # of litellm itself, in streams
+]
 
 
 @pytest.fixture
