@@ -18,6 +18,7 @@ from rlm_async.api.batching import BatchAsker, InHand, Shared, batch_name, check
 from rlm_async.api.detached import detached, in_event_loop
 from rlm_async.api.keeping import JournalFile, check_journal, run_kept
 from rlm_async.api.lease import Lease
+from rlm_async.api.onlooker import Onlooker
 from rlm_async.api.session import Session, SessionSandboxes
 from rlm_async.api.settings import (
     Input,
@@ -210,20 +211,22 @@ class RLM:
             raise answer
         return answer
 
-    async def stream(self, question: str, context: Input = None) -> AsyncIterator[Event]:
+    async def stream(self, question: str, context: Input = None, *, pieces: bool = False) -> AsyncIterator[Event]:
         """The events of a run as they happen; the last is RunEnded, with the answer's text and status.
 
+        With `pieces` replies are streamed where the provider can, and `ReplyGrew` tells how they come in.
         Ends the run where the consumer stops. Raises what `ask` raises, after the events that led there.
         """
         check_question(question)
         profile, read = await self._tailor.fit(await read_context(context))
         send, receive = anyio.create_memory_object_stream[Event](float("inf"))
+        onlooker = Onlooker(send.send_nowait, live=pieces)
         failures: list[Exception] = []
 
         async def work() -> None:
             with send:
                 try:
-                    await self._answer(question, read, _Turn(sinks=(send.send_nowait,), profile=profile))
+                    await self._answer(question, read, _Turn(sinks=(onlooker,), profile=profile))
                 except Exception as error:  # noqa: BLE001 - carried to the consumer, and raised there
                     failures.append(error)
 

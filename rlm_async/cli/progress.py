@@ -74,6 +74,8 @@ class Seen:
     """By the node itself and by those of its children that have ended."""
     asking: dict[int, float] = field(default_factory=dict)
     """Its model calls in flight, and since when."""
+    heard: dict[int, int] = field(default_factory=dict)
+    """Of those, how many characters have come so far."""
     cell: float | None = None
     """Since when its code runs."""
     error: str = ""
@@ -135,6 +137,7 @@ class Progress:
             events.StrategyChosen: self._strategy_chosen,
             events.SandboxOpened: self._sandbox_opened,
             events.ModelAsked: self._model_asked,
+            events.ReplyGrew: self._reply_grew,
             events.ModelReplied: self._model_replied,
             events.CellStarted: self._cell_started,
             events.CellEnded: self._cell_ended,
@@ -224,6 +227,9 @@ class Progress:
     def _model_asked(self, event: events.ModelAsked) -> None:
         self.in_flight += 1
         self.nodes[event.node].asking[event.call] = event.at
+
+    def _reply_grew(self, event: events.ReplyGrew) -> None:
+        self.nodes[event.node].heard[event.call] = event.characters
 
     def _model_replied(self, event: events.ModelReplied) -> None:
         self.in_flight -= 1

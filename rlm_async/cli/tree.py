@@ -106,6 +106,8 @@ class Tree:
     """The view for a terminal. A sink."""
 
     period = 0.25
+    live = True
+    """It shows how replies grow."""
 
     def __init__(self, progress: Progress, stream: TextIO, clock: Clock, *, color: bool = True) -> None:
         """Draw `progress` on `stream`; `clock` gives seconds from any beginning."""
@@ -166,6 +168,9 @@ def doing(node: Seen, now: float) -> str:
     if node.state is State.WAITING:
         return f"waits for {count(len(node.live))} of {count(len(node.children))}"
     if node.asking:
+        heard = sum(node.heard.values())
+        if heard:
+            return f"hears {count(heard)} chars"
         return f"asks {duration(max(0.0, now - min(node.asking.values())))}"
     if node.cell is not None:
         return f"runs code {duration(max(0.0, now - node.cell))}"
