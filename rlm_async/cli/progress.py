@@ -235,6 +235,7 @@ class Progress:
         self.in_flight -= 1
         node = self.nodes[event.node]
         node.asking.pop(event.call, None)
+        node.heard.pop(event.call, None)
         node.spent.add(event.usage)
         self.spent.add(event.usage)
         self.flow.add(event.at, event.usage)
