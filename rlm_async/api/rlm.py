@@ -88,7 +88,7 @@ class RLM:
         strategy: str = "auto",
         run_ahead: bool = True,
         journal: JournalFile | None = None,
-        sandbox: SandboxFactory | None = None,
+        sandbox: SandboxFactory | str | None = None,
         strict: bool = False,
         sinks: Sequence[Callable[[], Sink]] = (),
         model_infos: Sequence[ModelInfo] = (),
@@ -111,7 +111,8 @@ class RLM:
             `usage.speculative`. False: exactly the calls of the code.
         journal: the path of a file in which runs are kept, or a Journal. A question whose run was broken off is
             taken up again where it was: what had been answered is not paid for twice.
-        sandbox: where code runs; default: `Sandbox()`, jailed worker processes.
+        sandbox: where code runs; default: `Sandbox()`, jailed worker processes. Or a name: "process", "inline", or an
+            installed plugin's.
         strict: raise BudgetExceeded instead of giving a partial answer.
         sinks: called once for each run, each gives a function that is handed the run's events.
         model_infos: window and price of models that the price list does not know, such as those of your own server.

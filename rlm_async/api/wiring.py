@@ -16,8 +16,9 @@ from rlm_async.models.gates import Gates
 from rlm_async.models.stack import Rings
 from rlm_async.models.table import ModelTable, Sources
 from rlm_async.ports import Folding, Model, SandboxFactory, Sink, Strategy
-from rlm_async.sandbox.factory import Sandbox
 from rlm_async.sandbox.limits import CellLimits
+from rlm_async.sandbox.named import check_name
+from rlm_async.sandbox.named import opened as opened_sandbox
 from rlm_async.strategies.folding import Elide, Summarise
 from rlm_async.strategies.registry import strategies
 from rlm_async.telemetry.content import secrets_of
@@ -72,7 +73,7 @@ class Wiring:
     models: tuple[str | Model, str | Model]
     endpoint: tuple[str | None, str | None]
     rates: Rates
-    sandbox: SandboxFactory | None
+    sandbox: SandboxFactory | str | None
     run_ahead: bool
     infos: Sequence[ModelInfo] = ()
     fallbacks: Sequence[str] = ()
@@ -87,6 +88,8 @@ class Wiring:
                 raise ConfigError(f"a model is a name or an object of the Model protocol, not {model!r}")
             if isinstance(model, str) and not model.strip():
                 raise ConfigError("the model's name is empty; use a litellm name, or 'local'")
+        if isinstance(self.sandbox, str):
+            check_name(self.sandbox)
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[Resources]:
@@ -103,8 +106,9 @@ class Wiring:
             rings = Rings(rates=self.rates, clock=running_clock(), gates=_GATES)
             table = await stack.enter_async_context(ModelTable(sources, rings, self.fallbacks))
             sandboxes = self.sandbox
-            if sandboxes is None:
-                sandboxes = await stack.enter_async_context(Sandbox(run_ahead=self.run_ahead, cell=self._cell()))
+            if sandboxes is None or isinstance(sandboxes, str):
+                named = opened_sandbox(sandboxes or "strict", cell=self._cell(), run_ahead=self.run_ahead)
+                sandboxes = await stack.enter_async_context(named)
             yield Resources(
                 table=table,
                 sandboxes=sandboxes,

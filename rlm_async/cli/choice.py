@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
+from functools import partial
+
+import anyio
+import anyio.to_thread
 
 from rlm_async.api import RLM
 from rlm_async.cli.options import KEYS, MODEL, Choices
+from rlm_async.cli.runs_place import wanted
 from rlm_async.errors import ConfigError
+from rlm_async.journal import Journal
+from rlm_async.journal.records import CONTENTS, Content
 from rlm_async.models.local.choice import choose, is_local
 from rlm_async.ports import Sink
-from rlm_async.sandbox.factory import Mode, Sandbox
+from rlm_async.sandbox.factory import Mode
 
 
 def model_named(given: str | None, api_base: str | None, environ: Mapping[str, str]) -> str:
@@ -42,9 +50,7 @@ def introduction(model: str, given: str | None, environ: Mapping[str, str]) -> s
 @asynccontextmanager
 async def composed(choices: Choices, sink: Sink) -> AsyncIterator[RLM]:
     """The RLM of what was chosen, whose runs tell `sink`; raises ConfigError."""
-    mode = sandbox_mode(choices.sandbox)
-    async with AsyncExitStack() as stack:
-        sandbox = None if mode is None else await stack.enter_async_context(Sandbox(mode=mode))
+    async with journal_of(choices) as journal:
         yield RLM(
             choices.model,
             sub_model=choices.sub_model,
@@ -54,15 +60,40 @@ async def composed(choices: Choices, sink: Sink) -> AsyncIterator[RLM]:
             rates=choices.rates,
             profile=choices.profile,
             strategy=choices.strategy,
-            sandbox=sandbox,
+            sandbox=choices.sandbox,
             strict=choices.strict,
-            journal=choices.journal,
+            journal=journal,
             sinks=(lambda: sink,),
         )
 
 
+@asynccontextmanager
+async def journal_of(choices: Choices) -> AsyncIterator[Journal | None]:
+    """The journal that was chosen, open for the length of the block; raises ConfigError."""
+    path = wanted(choices.journal, os.environ)
+    if path is None:
+        yield None
+        return
+    content = journal_content(choices.journal_content)
+    opened = partial(Journal, path, content=content, resume=not choices.fresh)
+    journal = await anyio.to_thread.run_sync(opened)
+    try:
+        yield journal
+    finally:
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(journal.close)
+
+
+def journal_content(text: str) -> Content:
+    """What `--journal-content` says; raises ConfigError."""
+    for content in CONTENTS:
+        if text == content:
+            return content
+    raise ConfigError(f"--journal-content {text!r}: choose one of {', '.join(CONTENTS)}")
+
+
 def sandbox_mode(mode: str | None) -> Mode | None:
-    """The mode that `--sandbox` names; raises ConfigError."""
+    """The mode that `--sandbox` names, where walls are tried; raises ConfigError."""
     if mode is None:
         return None
     if mode == "strict":

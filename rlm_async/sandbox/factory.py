@@ -156,6 +156,6 @@ def _known(argument: str, names: Sequence[str], known: Sequence[str]) -> None:
 def inline(*, cell: CellLimits | None = None, lazy: bool = True) -> SandboxFactory:
     """Sandboxes for trusted code, in this process: no wall but the language policy."""
     # Loaded here alone: it brings the interpreter into the host, which a jailed sandbox never does.
-    module = importlib.import_module("rlm_async.sandbox.inline")
+    module = importlib.import_module("rlm_async.sandbox.unjailed")
     factory: SandboxFactory = module.Inline(cell=cell, lazy=lazy)
     return factory

@@ -116,7 +116,7 @@ def test_strict_makes_a_partial_answer_an_error(command, endpoint, text):
         (("who?", "--concurrency", "0"), "concurrency=0"),
         (("who?", "--strategy", "magic"), "no strategy 'magic'"),
         (("who?", "--profile", "legal"), "no profile 'legal'"),
-        (("who?", "--sandbox", "none"), "choose strict or process"),
+        (("who?", "--sandbox", "none"), "there is no sandbox 'none'"),
         (("who?", "--schema", "missing.json"), "cannot read the schema missing.json"),
         (("who?", "--journal", "runs.db"), "--journal"),
         (("who?", "--api-key-env", "NO_SUCH_VARIABLE"), "NO_SUCH_VARIABLE"),
