@@ -71,7 +71,9 @@ StrategyName = Annotated[str, typer.Option("--strategy", metavar="NAME", help="a
 ProfileName = Annotated[str, typer.Option("--profile", metavar="NAME", help="What prompts are tailored to.")]
 SandboxMode = Annotated[
     str | None,
-    typer.Option("--sandbox", metavar="MODE", help="strict, or process where the system has no more (macOS)."),
+    typer.Option(
+        "--sandbox", metavar="MODE", help="strict, process where the system has no more (macOS), or a plugin's name."
+    ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")]
 NoColor = Annotated[bool, typer.Option("--no-color", help="No colours; so does NO_COLOR in the environment.")]
