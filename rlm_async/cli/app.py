@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from rlm_async import __version__
-from rlm_async.cli import batch_command, bench_command, options
+from rlm_async.cli import batch_command, bench_command, options, runs_command
 from rlm_async.cli.boundary import guarded
 from rlm_async.cli.streams import prepare
 
@@ -84,7 +84,9 @@ def ask(  # noqa: PLR0917 - what can be typed, each an option of its own
         bool,
         typer.Option("--cite", help="Quote the input for what is said; quotes that do not stand there are refused."),
     ] = False,
-    journal: Annotated[str | None, typer.Option("--journal", metavar="FILE", help="Keep the run in this file.")] = None,
+    journal: options.JournalFile = None,
+    journal_content: options.JournalContent = "full",
+    fresh: options.Fresh = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="A limit that is hit is an error, not a partial answer.")
     ] = False,
@@ -109,6 +111,8 @@ def ask(  # noqa: PLR0917 - what can be typed, each an option of its own
                 profile=profile,
                 sandbox=sandbox_mode,
                 journal=journal,
+                journal_content=journal_content,
+                fresh=fresh,
                 strict=strict,
             )
             return asking.Asked(
@@ -129,6 +133,7 @@ def ask(  # noqa: PLR0917 - what can be typed, each an option of its own
 
 batch_command.add_to(app)
 bench_command.add_to(app)
+runs_command.add_to(app)
 
 
 @app.command()

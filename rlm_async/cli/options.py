@@ -75,6 +75,25 @@ SandboxMode = Annotated[
         "--sandbox", metavar="MODE", help="strict, process where the system has no more (macOS), or a plugin's name."
     ),
 ]
+JournalFile = Annotated[
+    str | None,
+    typer.Option(
+        "--journal",
+        metavar="FILE",
+        help="Keep the run in this file, and take up an unfinished one of the same question. default: the user's own "
+        "file. Without: $RLM_ASYNC_JOURNAL, else nothing is kept.",
+    ),
+]
+JournalContent = Annotated[
+    str,
+    typer.Option(
+        "--journal-content",
+        metavar="WHAT",
+        help="full; no-context: not the input, which a replay is then given again; none: no texts at all, and then "
+        "neither resume nor replay.",
+    ),
+]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Begin anew, even where an unfinished run could be taken up.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")]
 NoColor = Annotated[bool, typer.Option("--no-color", help="No colours; so does NO_COLOR in the environment.")]
 
@@ -100,6 +119,8 @@ class Choices:
     profile: str = "auto"
     sandbox: str | None = None
     journal: str | None = None
+    journal_content: str = "full"
+    fresh: bool = False
     strict: bool = False
 
 

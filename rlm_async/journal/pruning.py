@@ -18,6 +18,15 @@ def delete(connection: sqlite3.Connection, runs: Iterable[str]) -> None:
         _sweep(connection)
 
 
+def used(connection: sqlite3.Connection) -> int:
+    """Bytes of the pages that hold something."""
+    pages, free, size = (
+        int(connection.execute(f"PRAGMA {name}").fetchone()[0])
+        for name in ("page_count", "freelist_count", "page_size")
+    )
+    return (pages - free) * size
+
+
 def vacuum(connection: sqlite3.Connection) -> None:
     """Give free space back to the disk; needs as much again while it works."""
     connection.execute("VACUUM")

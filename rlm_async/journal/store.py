@@ -38,17 +38,20 @@ class Journal:
     an event loop runs. Nothing is written before the first run begins.
     """
 
-    def __init__(self, path: str | Path, *, content: Content = "full", create: bool = True) -> None:
+    def __init__(
+        self, path: str | Path, *, content: Content = "full", resume: bool = True, create: bool = True
+    ) -> None:
         """Open the file; raises ConfigError that names it and says what to do.
 
         content: "full"; "no-context" leaves the inputs out, which a replay is then given again; "none"
-        leaves out every word: neither resume nor replay is possible then. create: make the file where
-        there is none, and bring an older one up to date.
+        leaves out every word: neither resume nor replay is possible then. resume: take up the unfinished run
+        of a question that is asked again. create: make the file where there is none.
         """
         if content not in CONTENTS:
             raise ConfigError(f"there is no journal content {content!r}; choose one of: {', '.join(CONTENTS)}")
         self.path = Path(path).expanduser()
         self.content: Content = content
+        self.resume = resume
         self._owner = this_process()
         self._reader = Reader(connected(self.path, create=create), self.path)
         self._lock = threading.Lock()
@@ -113,7 +116,8 @@ class Journal:
         What it returns is the run's sink and memo. An unfinished run of the same question is resumed,
         unless `opening` says otherwise: then its completions answer again what they had answered.
         """
-        origin = self._reader.unfinished(opening.identity) if opening.resume and self.content != "none" else ""
+        wanted = opening.resume and self.resume and self.content != "none"
+        origin = self._reader.unfinished(opening.identity) if wanted else ""
         known = self._reader.resumable(origin) if origin else Known()
         if origin and not _alike(self._reader.run(origin).limits, opening.limits):
             whole = (kept for kept in known.completions if kept.completion and kept.completion.finish != "length")
@@ -129,6 +133,12 @@ class Journal:
         """Wait until all that was written before is on disk; raises ConfigError where it could not be."""
         if self._writer is not None:
             self._writer.flush()
+
+    @property
+    def size(self) -> int:
+        """Bytes that are in use; what was deleted is not counted, though only `vacuum` gives it back to the disk."""
+        with told(self.path), self._changing() as connection:
+            return pruning.used(connection)
 
     def delete(self, runs: Iterable[str]) -> None:
         """Delete runs by their whole names, and what only they have used."""
