@@ -58,13 +58,17 @@ class Lines:
         if not self.progress.nodes or now - self._told < wait:
             return None
         self._told = now
-        return partial(self.say, f"{duration(now - self._began)}: {status(self.progress)}")
+        return partial(self.say, f"{duration(now - self._began)}: {status(self.progress)}{self._ahead(now)}")
 
     def close(self) -> None:
         """Nothing is left open."""
 
     def abandon(self) -> None:
         """Nothing is to be put right."""
+
+    def _ahead(self, now: float) -> str:
+        left, share = self.progress.seconds_left(now - self._began), self.progress.share
+        return "" if left is None or share is None else f"; {share:.0%} of what is known, about {duration(left)} more"
 
     def _failed(self, event: events.NodeMoved) -> None:
         self._failures += 1

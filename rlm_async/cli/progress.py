@@ -67,6 +67,10 @@ class Seen:
     """In the order in which they were asked, shared ones included."""
     live: dict[int, None] = field(default_factory=dict)
     """Children that have not ended, in order."""
+    busy: dict[int, None] = field(default_factory=dict)
+    """Those of them that have begun, in that order."""
+    worth: float = 0.0
+    """How much of its children is done: each counts one once it has ended, and before what its own children say."""
     states: Counter[State] = field(default_factory=Counter)
     """Of the children."""
     failed: list[int] = field(default_factory=list)
@@ -123,6 +127,8 @@ class Progress:
         self.flow = Flow()
         self.prompt_tokens = 0
         self.in_flight = 0
+        self.retried = 0
+        """Attempts that failed and were made again."""
         self.layers: tuple[str, ...] | None = None
         self.hits: Counter[str] = Counter()
         """How often which limit said no."""
@@ -157,14 +163,21 @@ class Progress:
         if handler is not None:
             handler(event)
 
+    @property
+    def share(self) -> float | None:
+        """How much of the tree known now is done, 0 to 1, each subtree counting alike; None before it has children."""
+        root = self.nodes.get(0)
+        return None if root is None or not root.children else _share(root)
+
     def seconds_left(self, now: float) -> float | None:
-        """An estimate for the nodes known now, from the pace so far; None where there is too little to tell."""
+        """An estimate for what is known now, from the pace so far; None where there is too little to tell."""
+        share = self.share
         ended = sum(self.states[state] for state in FINAL)
         working = self.states[State.QUEUED] + self.states[State.RUNNING]
-        few = 5
-        if self.ended or ended < few or working < few or now <= 0:
+        few, little = 5, 0.02
+        if self.ended or share is None or ended < few or working < few or not little <= share < 1:
             return None
-        return working * now / ended
+        return now * (1 - share) / share
 
     def _run_started(self, event: events.RunStarted) -> None:
         self.started = event
@@ -180,10 +193,16 @@ class Progress:
             return
         node.parents.append(event.parent)
         parent = self.nodes[event.parent]
+        before = _share(parent)
         parent.children.append(node.id)
         parent.states[node.state] += 1
-        if node.state not in FINAL:
+        if node.state in FINAL:
+            parent.worth += 1
+        else:
             parent.live[node.id] = None
+            if node.state is not State.QUEUED:
+                parent.busy[node.id] = None
+        self._pass_on(parent, before)
 
     def _named(self, event: events.NodeAdded) -> str:
         """A label that tells the node from its siblings; with the second child the first one gets its own."""
@@ -208,7 +227,9 @@ class Progress:
             parent.states[node.state] -= 1
             parent.states[event.state] += 1
             if event.state in FINAL:
-                parent.live.pop(node.id, None)
+                self._end_child(parent, node, first=number == node.parents[0])
+            else:
+                parent.busy[node.id] = None
             if event.state is State.FAILED:
                 parent.failed.append(node.id)
         node.state, node.since, node.error = event.state, event.at, one_line(event.error)
@@ -217,6 +238,22 @@ class Progress:
             node.cell = None
             if node.parents:
                 self.nodes[node.parents[0]].spent.join(node.spent)
+
+    def _end_child(self, parent: Seen, node: Seen, *, first: bool) -> None:
+        """A child has ended; until then it counted for its first parent by its own children."""
+        parent.live.pop(node.id, None)
+        parent.busy.pop(node.id, None)
+        before = _share(parent)
+        parent.worth += 1 - (_share(node) if first else 0.0)
+        self._pass_on(parent, before)
+
+    def _pass_on(self, node: Seen, before: float) -> None:
+        """Tell the nodes above, each by its first parent, how the share of `node` has changed."""
+        while node.parents and node.state not in FINAL:
+            change = _share(node) - before
+            node = self.nodes[node.parents[0]]
+            before = _share(node)
+            node.worth += change
 
     def _strategy_chosen(self, event: events.StrategyChosen) -> None:
         self.nodes[event.node].strategy = event.strategy
@@ -240,6 +277,7 @@ class Progress:
         self.spent.add(event.usage)
         self.flow.add(event.at, event.usage)
         self.prompt_tokens += event.usage.prompt_tokens
+        self.retried += len(event.retries)
 
     def _cell_started(self, event: events.CellStarted) -> None:
         self.nodes[event.node].cell = event.at
@@ -256,3 +294,8 @@ class Progress:
 
     def _run_ended(self, event: events.RunEnded) -> None:
         self.ended = event
+
+
+def _share(node: Seen) -> float:
+    """How much of a node's children is done, 0 to 1."""
+    return node.worth / len(node.children) if node.children else 0.0

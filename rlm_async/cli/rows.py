@@ -1,7 +1,7 @@
 """Which nodes of a run get a row on the screen, and how the rest is folded into one row each.
 
-What is alive comes first, then what failed, then what was done last. Choosing costs as much as there
-are rows, however many nodes there are.
+What is at work comes first, then what failed, then a little of what waits for its turn and of what was
+done last. Choosing costs as much as there are rows, however many nodes there are.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from rlm_async.core.graph import State
 
 MOST = 200
 """Rows at most: drawing more takes longer than anyone looks (2,000 rows: 196 ms a frame, measured)."""
-FAILED = 3
-"""Failed children shown at most while others are alive."""
+FAILED, QUEUED, ENDED = 3, 2, 3
+"""Children shown at most that failed, that have not begun, and that have ended, while others are at work."""
 OPEN = 3
 """Rows that a node with children wants: itself, a child, and the fold of the others."""
 ROOT = 0
@@ -71,18 +71,20 @@ def _chosen(progress: Progress, node: Seen, room: int) -> list[Seen]:
         room -= 1
     chosen: dict[int, Seen] = {}
     cost = 0
-    for number in islice(node.live, room):
+    for number in islice(node.busy, room):
         child = progress.nodes[number]
         cost += OPEN if _opens(child, node) else 1
         if cost > room and chosen:
             break
         chosen[number] = child
-    for number in (*node.failed[-FAILED:], *reversed(node.children[-room:])):
-        if cost >= room:
+    ended = ENDED if cost > len(chosen) else room  # rows below those at work are worth more than what is over
+    queued = [number for number in islice(node.live, room) if number not in node.busy][:QUEUED]
+    over = [number for number in reversed(node.children[-room:]) if number not in node.live][:ended]
+    for number in (*node.failed[-FAILED:], *queued, *over):
+        if len(chosen) >= room or cost >= room:
             break
-        child = progress.nodes[number]
-        if number not in chosen and number not in node.live:
-            chosen[number] = child
+        if number not in chosen:
+            chosen[number] = progress.nodes[number]
             cost += 1
     return [chosen[number] for number in sorted(chosen)][:room]
 

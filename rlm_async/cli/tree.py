@@ -23,6 +23,8 @@ FOOTER = 3
 """Lines below the rows: two of totals, and one left free so that the terminal does not scroll."""
 LAST_ROWS = 16
 """Rows of the picture that stays behind."""
+BAR = 10
+"""Columns of the bar that says how much is done."""
 NARROW = 100
 """Columns below which a row leaves out model and money."""
 
@@ -56,7 +58,7 @@ class Picture:
             table.add_column(no_wrap=True, justify="right", overflow="ellipsis", min_width=least)
         for row in rows(self.progress, max(1, height - FOOTER)):
             table.add_row(*self._cells(row, now, wide=wide))
-        return Group(table, *self._totals(now))
+        return Group(table, *self._totals(now, wide=wide))
 
     def _cells(self, row: Row, now: float, *, wide: bool) -> list[Text]:
         label = Text(self._guide(row.last), "dim")
@@ -70,10 +72,11 @@ class Picture:
         faded = "dim" if node.state in FINAL and node.depth else ""
         label.append(node.label, faded)
         spent = node.spent if node.depth else self.progress.spent
-        cells = [label, Text(doing(node, now), faded), Text(count(spent.tokens, "token"), "dim")]
+        tokens = count(spent.tokens, "token") if spent.calls else ""  # nothing yet is not worth a word
+        cells = [label, Text(doing(node, now), faded), Text(tokens, "dim")]
         if wide:
             cells[2:2] = [Text(node.model.rpartition("/")[2][-24:], "dim")]
-            cells.append(Text(money(spent.nanos, unknown=spent.unknown), "dim"))
+            cells.append(Text(money(spent.nanos, unknown=spent.unknown) if spent.calls else "", "dim"))
         return cells
 
     def _guide(self, last: tuple[bool, ...]) -> str:
@@ -82,21 +85,32 @@ class Picture:
             return ""
         return "".join("  " if over else through for over in last[:-1]) + (end if last[-1] else fork)
 
-    def _totals(self, now: float) -> list[Text]:
+    def _totals(self, now: float, *, wide: bool) -> list[Text]:
         progress, limits = self.progress, self.progress.limits
         states = ", ".join(f"{count(progress.states[state])} {state}" for state in State if progress.states[state])
         nodes = f"{count(len(progress.nodes), 'node')}: {states}" if progress.nodes else "starting"
-        first = [duration(now), nodes, f"{count(progress.in_flight, 'call')} in flight"]
-        if (left := progress.seconds_left(now)) is not None:
-            first.append(f"about {duration(left)} more")
+        first = [duration(now), *self._ahead(now, wide=wide), nodes]
         calls, tokens = progress.flow.per_minute(now)
         spent = progress.spent
         second = [
-            f"{_of(spent.calls, limits.calls)} calls ({calls:.0f}/min)",
-            f"{_of(spent.tokens, limits.tokens)} tokens ({count(round(tokens))}/min)",
+            f"{_of(spent.calls, limits.calls)} calls" + (f" ({calls:.0f}/min)" if wide else ""),
+            f"{_of(spent.tokens, limits.tokens)} tokens" + (f" ({count(round(tokens))}/min)" if wide else ""),
             money(spent.nanos, unknown=spent.unknown) + (f" of ${limits.usd:g}" if limits.usd is not None else ""),
+            f"{count(progress.in_flight, 'call')} in flight",
         ]
+        if progress.retried:
+            second.append(f"{count(progress.retried)} tried again")
         return [self._line(first, "bold"), self._line(second, "")]
+
+    def _ahead(self, now: float, *, wide: bool) -> list[str]:
+        """How much of what is known is done, and how long the rest may take."""
+        left, share = self.progress.seconds_left(now), self.progress.share
+        if left is None or share is None:
+            return []
+        full, empty = ("#", "-") if self.plain else ("█", "░")
+        whole = int(share * BAR)
+        bar = f"{full * whole}{empty * (BAR - whole)} " if wide else ""
+        return [f"{bar}{share:.0%}", f"about {duration(left)} more"]
 
     def _line(self, parts: list[str], style: str) -> Text:
         return Text((" | " if self.plain else " · ").join(parts), style, no_wrap=True, overflow="ellipsis")
@@ -169,9 +183,8 @@ def doing(node: Seen, now: float) -> str:
         return f"waits for {count(len(node.live))} of {count(len(node.children))}"
     if node.asking:
         heard = sum(node.heard.values())
-        if heard:
-            return f"hears {count(heard)} chars"
-        return f"asks {duration(max(0.0, now - min(node.asking.values())))}"
+        asks = duration(max(0.0, now - min(node.asking.values())))
+        return f"hears {count(heard)} chars" if heard else f"asks {asks}"
     if node.cell is not None:
         return f"runs code {duration(max(0.0, now - node.cell))}"
     return str(node.state)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 
 from rlm_async.cli.progress import Progress
@@ -102,7 +104,64 @@ def test_the_estimate_needs_something_to_go_by(story, progress):
     assert progress.seconds_left(20.0) is None
     for _ in range(9):
         run.node(root, 1)
-    assert progress.seconds_left(20.0) == 20.0
+    assert progress.share == 10 / 19
+    assert progress.seconds_left(20.0) == pytest.approx(18.0)
+
+
+def test_progress_is_what_the_tree_says_and_not_how_many_nodes_have_ended(story, progress):
+    run = story(progress)
+    root = run.node()
+    whole, half, *_ = [run.node(root, 1) for _ in range(4)]
+    for _ in range(50):
+        run.leaf(whole, 2)
+    run.move(whole, State.DONE)
+    leaves = [run.node(half, 2) for _ in range(10)]
+    assert progress.share == 0.25
+    for leaf in leaves[:5]:
+        run.move(leaf, State.DONE)
+    assert progress.share == pytest.approx(0.375)
+    for leaf in leaves[5:]:
+        run.move(leaf, State.DONE)
+    run.move(half, State.DONE)
+    assert progress.share == pytest.approx(0.5)
+    assert progress.seconds_left(30.0) is None  # too few are at work to tell
+
+
+def test_a_shared_node_counts_for_each_of_its_parents_once_it_has_ended(story, progress):
+    run = story(progress)
+    root = run.node()
+    first, second = run.node(root, 1), run.node(root, 1)
+    leaf = run.node(first, 2)
+    run.share(leaf, second, 2)
+    run.move(leaf, State.DONE)
+    assert progress.share == pytest.approx(1.0)
+    run.move(first, State.DONE)
+    run.move(second, State.DONE)
+    assert progress.share == pytest.approx(1.0)
+
+
+def test_progress_adds_up_whatever_the_order(story, progress):
+    run, chance = story(progress), Random(3)
+    root = run.node()
+    alive = []
+    for _ in range(300):
+        if len(alive) < 3 or chance.random() < 0.6:
+            parent = chance.choice([root, *alive])
+            alive.append(run.node(parent, progress.nodes[parent].depth + 1))
+        else:
+            childless = [node for node in alive if not progress.nodes[node].live]
+            ended = chance.choice(childless)
+            alive.remove(ended)
+            run.move(ended, State.DONE)
+
+    def whole(number):
+        node = progress.nodes[number]
+        if not node.children:
+            return 0.0
+        parts = [1.0 if progress.nodes[child].state is State.DONE else whole(child) for child in node.children]
+        return sum(parts) / len(parts)
+
+    assert progress.share == pytest.approx(whole(root))
 
 
 def test_the_last_draft_of_the_root_is_kept_for_an_early_end(story, progress):

@@ -8,10 +8,12 @@ import pytest
 from rich.console import Console
 
 from rlm_async.cli.progress import Progress
-from rlm_async.cli.rows import MOST, rows
+from rlm_async.cli.rows import ENDED, MOST, QUEUED, rows
 from rlm_async.cli.tree import Picture, Tree, doing
+from rlm_async.core import events
 from rlm_async.core.graph import State
-from rlm_async.core.usage import Limits
+from rlm_async.core.usage import Limits, Usage
+from rlm_async.errors import Retried
 
 
 class CountingNodes(dict):
@@ -210,3 +212,62 @@ def test_code_that_runs_is_said(story, progress):
     root = run.node()
     progress.nodes[root].cell = 3.0
     assert doing(progress.nodes[root], 5.0) == "runs code 2.0 s"
+
+
+def test_what_is_at_work_comes_before_what_has_not_begun(story, progress):
+    run = story(progress)
+    root = run.node()
+    waiting = [run.node(root, 1, state=State.QUEUED) for _ in range(100)]
+    busy = waiting[50:60]
+    for node in busy:
+        run.move(node, State.RUNNING)
+    shown = [row.node.id for row in rows(progress, 20) if row.node]
+    assert set(busy) <= set(shown)
+    assert len(shown) == 1 + 10 + QUEUED
+    assert "88 queued" in text_of(progress, height=23)
+
+
+def test_rows_go_to_who_works_and_not_to_siblings_that_are_done(story, progress):
+    run = story(progress)
+    root = run.node()
+    for _ in range(50):
+        run.leaf(root)
+    busy = run.node(root, 1)
+    leaves = [run.node(busy, 2) for _ in range(50)]
+    shown = [row.node.id for row in rows(progress, 30) if row.node]
+    assert len(set(shown) & set(leaves)) >= 20
+    assert len(set(shown) & set(range(1, 51))) == ENDED
+
+
+def test_what_has_cost_nothing_shows_no_zeros(story, progress):
+    run = story(progress)
+    run.node(run.node(), 1)
+    assert "0 tokens" not in text_of(progress).splitlines()[1]
+
+
+@pytest.mark.parametrize(("width", "bar"), [(140, "#####----- 50%"), (80, " 50%")])
+def test_progress_and_estimate_are_shown_once_there_is_something_to_go_by(story, progress, width, bar):
+    run = story(progress)
+    root = run.node()
+    for _ in range(10):
+        run.leaf(root)
+    for _ in range(10):
+        run.node(root, 1)
+    text = text_of(progress, now=20.0, plain=True, width=width)
+    assert bar in text
+    assert "about 20 s more" in text
+    assert "20 of" not in text
+
+
+def test_attempts_that_were_made_again_are_shown(story, progress):
+    run = story(progress)
+    root = run.node()
+    run.tell(
+        events.ModelReplied,
+        node=root,
+        call=1,
+        model="m",
+        usage=Usage(calls=1),
+        retries=(Retried("RateLimited", 0.5, 0.5),) * 2,
+    )
+    assert "2 tried again" in text_of(progress)
