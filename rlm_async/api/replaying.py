@@ -20,6 +20,7 @@ from rlm_async.core.context import Context
 from rlm_async.core.data import Data
 from rlm_async.core.events import CellEnded, Event, LimitHit, NodeAdded, RunEnded, RunStarted
 from rlm_async.core.messages import Completion, Request
+from rlm_async.core.profile import Profile
 from rlm_async.core.query import Query
 from rlm_async.core.usage import Limits, ModelInfo
 from rlm_async.engine.equipment import Equipment
@@ -29,6 +30,7 @@ from rlm_async.journal import Journal, RunRecord
 from rlm_async.journal.playback import Branch, Playback
 from rlm_async.models.cache import Cache
 from rlm_async.ports import Frame, SandboxFactory, Sink, Strategy, Tool
+from rlm_async.profiles import load
 from rlm_async.sandbox.factory import Sandbox
 from rlm_async.strategies.folding import policy
 from rlm_async.strategies.registry import strategies
@@ -120,6 +122,7 @@ async def replay(
             clock=anyio.current_time,
             limits=_hurried(played),
             tools=_tools(played),
+            profile=_profile(played),
             sinks=(*sinks, played.playback),
         )
         answer = await run_kept(played.query, equipment, _named(), None)
@@ -174,6 +177,7 @@ def _live(played: Played, resources: Resources, sinks: tuple[Sink, ...]) -> Equi
         clock=anyio.current_time,
         limits=record.limits,
         tools=_tools(played),
+        profile=_profile(played),
         sinks=(*sinks, playback),
     )
 
@@ -227,6 +231,11 @@ class AbsentTool:
 
 def _tools(played: Played) -> Mapping[str, Tool]:
     return remembered({name: AbsentTool(name, line) for name, line in played.record.tools.items()}, played.playback)
+
+
+def _profile(played: Played) -> Profile:
+    """What the run was tailored to. Raises ConfigError where the plugin that brought it is not installed."""
+    return load(played.query.profile)
 
 
 def _hurried(played: Played) -> Limits:

@@ -8,11 +8,13 @@ import anyio
 import pytest
 
 from rlm_async import Limits
+from rlm_async.api import replaying
 from rlm_async.api.replaying import Change, replay, replay_from
 from rlm_async.api.wiring import Wiring
 from rlm_async.core.context import Context
 from rlm_async.core.events import CellEnded, LimitHit, ModelReplied, NodeAdded, NodeAnswered, RunEnded
 from rlm_async.core.messages import Place, Request
+from rlm_async.core.profile import Profile
 from rlm_async.core.query import Query
 from rlm_async.core.usage import Rates, Usage
 from rlm_async.errors import BudgetExceeded, ConfigError, ModelRejected, RLMError
@@ -225,3 +227,13 @@ async def test_a_node_that_is_not_there_is_refused(kept, journal, wiring):
         await replay_from(journal, "last", Change(node=99, model="other"), wiring(ScriptedModel("no")))
     with pytest.raises(ConfigError, match="name a model"):
         await replay_from(journal, "last", Change(node=1), wiring(ScriptedModel("no")))
+
+
+async def test_a_run_is_played_again_with_its_profile(kept, journal, monkeypatch):
+    profile = Profile(name="poem", about="a poem", advice="Count the verses.")
+    first = await kept(Player(FAN).model(), journal=journal, profile=profile).ask("what?", LONG)
+    with pytest.raises(ConfigError, match="no profile 'poem'.* install the plugin that brings it"):
+        await replay(journal, first.run, sandbox=PlainSandboxes())
+    monkeypatch.setattr(replaying, "load", lambda name: {"poem": profile}[name])
+    again = await replay(journal, first.run, sandbox=PlainSandboxes())
+    assert (again.same, again.strayed) == (True, 0)
