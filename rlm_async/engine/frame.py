@@ -50,6 +50,7 @@ class ActiveFrame:
         self._sandbox: Sandbox | None = None
         self._keep: Keep | None = None
         self._speculation = Speculation(world, node, budget, deadline)
+        stack.callback(self._speculation.forgo)
         self._cells = 0
         self._calls = 0
 
