@@ -232,7 +232,7 @@ async def test_a_node_that_is_not_there_is_refused(kept, journal, wiring):
 async def test_a_run_is_played_again_with_its_profile(kept, journal, monkeypatch):
     profile = Profile(name="poem", about="a poem", advice="Count the verses.")
     first = await kept(Player(FAN).model(), journal=journal, profile=profile).ask("what?", LONG)
-    with pytest.raises(ConfigError, match="no profile 'poem'.* install the plugin that brings it"):
+    with pytest.raises(ConfigError, match=r"no profile 'poem'.* install the plugin that brings it"):
         await replay(journal, first.run, sandbox=PlainSandboxes())
     monkeypatch.setattr(replaying, "load", lambda name: {"poem": profile}[name])
     again = await replay(journal, first.run, sandbox=PlainSandboxes())
