@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from rlm_async import __version__
-from rlm_async.cli import batch_command, bench_command, options, runs_command
+from rlm_async.cli import batch_command, bench_command, options, runs_command, serve_command
 from rlm_async.cli.boundary import guarded
 from rlm_async.cli.streams import prepare
 
@@ -133,6 +133,7 @@ def ask(  # noqa: PLR0917 - what can be typed, each an option of its own
 
 batch_command.add_to(app)
 bench_command.add_to(app)
+serve_command.add_to(app)
 runs_command.add_to(app)
 
 
@@ -167,32 +168,6 @@ def doctor(api_base: options.ApiBase = None, api_key_env: options.ApiKeyEnv = No
 
         key = options.key_of(api_key_env, api_base, os.environ)
         return examination.examined(api_base, key, as_json=as_json)
-
-    guarded(work)
-
-
-@app.command()
-def show(
-    run: Annotated[str, typer.Argument(metavar="[RUN]", help="A run's name, the beginning of it, or last.")] = "last",
-    journal: Annotated[
-        str | None,
-        typer.Option("--journal", metavar="FILE", help="Default: $RLM_ASYNC_JOURNAL, else the user's own."),
-    ] = None,
-    output: Annotated[
-        str | None,
-        typer.Option("-o", "--output", metavar="FILE", help="Default: run-NAME.html in this folder; - is stdout."),
-    ] = None,
-    browse: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
-    content: Annotated[
-        bool, typer.Option("--content/--no-content", help="Without content: times, states and costs, no texts.")
-    ] = True,
-) -> None:
-    """Make one HTML page of a run: tree, timeline, each node's turns, code, output, cost. Opens from disk, offline."""
-
-    def work() -> int:
-        from rlm_async.cli import show as page  # noqa: PLC0415 - see the first line of this module
-
-        return page.shown(page.Shown(run=run, journal=journal, output=output, content=content, open=browse))
 
     guarded(work)
 
