@@ -73,11 +73,10 @@ class Branch:
 
     @property
     def place(self) -> Attributes:
-        """In which turn and cell it is now: what a child was asked from."""
-        found: Attributes = {names.TURN: self.turns - 1} if self.turns else {}
+        """In which cell, or else turn, it is now: what a child was asked from."""
         if self._cells:
-            found[names.CELL] = next(reversed(self._cells))
-        return found
+            return {names.ASKED_IN_CELL: next(reversed(self._cells))}
+        return {names.ASKED_IN_TURN: self.turns - 1} if self.turns else {}
 
     def asked(self, event: events.ModelAsked) -> None:
         """A model call begins, and a turn with it."""
@@ -88,7 +87,6 @@ class Branch:
             names.REQUEST_MODEL: event.model,
             names.PROMPT_CHARACTERS: event.prompt_characters,
             names.CONVERSATION: self.pen.run,
-            names.RUN: self.pen.run,
             names.NODE: self.node,
             names.TURN: self.turns - 1,
         }
@@ -123,7 +121,6 @@ class Branch:
             names.TOOL_NAME: "python",
             names.TOOL_TYPE: "function",
             names.TOOL_CALL: f"{self.node}.{event.cell}",
-            names.RUN: self.pen.run,
             names.NODE: self.node,
             names.CELL: event.cell,
         }
@@ -171,12 +168,14 @@ class Branch:
         self._end_turn(at)
         facts: Attributes = {
             names.OUTCOME: outcome,
-            names.FANOUT: self.fanout,
-            names.TURNS: self.turns,
             names.QUEUE_SECONDS: self.times.spent(State.QUEUED, at),
             names.WAIT_SECONDS: self.times.spent(State.WAITING, at),
             names.EXECUTION_SECONDS: self.times.spent(State.RUNNING, at),
         }
+        if self.fanout:
+            facts[names.FANOUT] = self.fanout
+        if self.looping:
+            facts[names.TURNS] = self.turns
         if self.unsampled:
             facts[names.UNSAMPLED_NODES] = self.unsampled
             facts[names.UNSAMPLED_FAILED] = self.unsampled_failed
@@ -198,7 +197,7 @@ class Branch:
         self._end_turn(at)
         self.turns += 1
         if self.looping:
-            attributes: Attributes = {names.TURN: self.turns - 1, names.RUN: self.pen.run, names.NODE: self.node}
+            attributes: Attributes = {names.TURN: self.turns - 1, names.NODE: self.node}
             self._turn = self._start("rlm.turn", at, attributes)
 
     def _end_turn(self, at: float) -> None:
@@ -213,13 +212,16 @@ def _call_facts(event: events.ModelReplied) -> Attributes:
         names.RESPONSE_MODEL: event.model,
         names.INPUT_TOKENS: usage.prompt_tokens,
         names.OUTPUT_TOKENS: usage.completion_tokens,
-        names.CACHED_TOKENS: usage.cached_tokens,
         names.QUEUE_SECONDS: event.waited,
         names.EXECUTION_SECONDS: event.seconds,
-        names.ATTEMPTS: event.attempts,
-        names.CACHE_HIT: event.cached,
         **money(usage),
     }
+    if usage.cached_tokens:
+        facts[names.CACHED_TOKENS] = usage.cached_tokens
+    if event.cached:
+        facts[names.CACHE_HIT] = True
+    if event.attempts > 1:
+        facts[names.ATTEMPTS] = event.attempts
     if not event.error:
         facts[names.FINISH_REASONS] = (event.finish,)
     if event.retries:

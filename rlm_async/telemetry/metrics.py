@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from rlm_async.core import events
 from rlm_async.core.graph import FINAL, State
 from rlm_async.telemetry import conventions as names
-from rlm_async.telemetry.instruments import Instruments
+from rlm_async.telemetry.instruments import Attributes, Instruments
 from rlm_async.telemetry.times import Times
-
-Attributes = dict[str, str | int | float | bool]
 
 
 @dataclass(slots=True, eq=False)
@@ -22,6 +20,7 @@ class _Active:
     depth: int
     model: str
     times: Times
+    looping: bool
     calls: int = 0
     cells: int = 0
 
@@ -57,32 +56,35 @@ class MetricSink:
 
     def _start_run(self, event: events.RunStarted) -> None:
         self._model = event.query.model
-        self._instruments.runs.add(1)
+        self._instruments.runs.add(1, (), {})
 
     def _hit_limit(self, event: events.LimitHit) -> None:
-        self._instruments.refusals.add(1, {names.LIMIT: event.resource})
+        self._instruments.refusals.add(1, (names.LIMIT, event.resource), {names.LIMIT: event.resource})
 
     def _refuse(self, event: events.QueryRefused) -> None:
-        self._instruments.refusals.add(1, {names.ERROR_TYPE: names.error_type(event.error)})
+        kind = names.error_type(event.error)
+        self._instruments.refusals.add(1, (names.ERROR_TYPE, kind), {names.ERROR_TYPE: kind})
 
     def _start_cell(self, event: events.CellStarted) -> None:
         self._cells[event.node, event.cell] = event.at
 
     def _add_node(self, event: events.NodeAdded) -> None:
         if event.shared:
-            self._instruments.shared.add(1)
+            self._instruments.shared.add(1, (), {})
             return
-        self._nodes[event.node] = _Active(event.at, event.depth, event.query.model, Times(event.at))
-        self._instruments.nodes.add(1, {names.STATE: str(State.QUEUED)})
+        self._nodes[event.node] = _Active(
+            event.at, event.depth, event.query.model, Times(event.at), event.query.strategy != "direct"
+        )
+        self._count_node(1, State.QUEUED)
 
     def _move_node(self, event: events.NodeMoved) -> None:
         node = self._nodes.get(event.node)
         if node is None:
             return
-        self._instruments.nodes.add(-1, {names.STATE: str(node.times.state)})
+        self._count_node(-1, node.times.state)
         node.times.move(event.state, event.at)
         if event.state not in FINAL:
-            self._instruments.nodes.add(1, {names.STATE: str(event.state)})
+            self._count_node(1, event.state)
             return
         del self._nodes[event.node]
         attributes: Attributes = {
@@ -94,12 +96,13 @@ class MetricSink:
             **_failed(event.error),
         }
         self._instruments.node.record(event.at - node.added, attributes)
-        self._instruments.node_calls.record(node.calls, attributes)
-        self._instruments.node_cells.record(node.cells, attributes)
+        if node.looping:  # a plain completion is one call and no cell: nothing to learn
+            self._instruments.node_calls.record(node.calls, attributes)
+            self._instruments.node_cells.record(node.cells, attributes)
 
     def _ask(self, event: events.ModelAsked) -> None:
         self._calls[event.node, event.call] = event
-        self._instruments.in_flight.add(1, {names.REQUEST_MODEL: event.model})
+        self._count_call(1, event.model)
         if event.node in self._nodes:
             self._nodes[event.node].calls += 1
 
@@ -107,35 +110,42 @@ class MetricSink:
         asked = self._calls.pop((event.node, event.call), None)
         if asked is None:
             return
-        self._instruments.in_flight.add(-1, {names.REQUEST_MODEL: asked.model})
+        self._count_call(-1, asked.model)
         base: Attributes = {
             names.OPERATION: "chat",
             names.PROVIDER: names.provider_of(asked.model),
             names.REQUEST_MODEL: asked.model,
             names.RESPONSE_MODEL: event.model,
         }
+        key = (asked.model, event.model)
         for retried in event.retries:
-            self._instruments.retries.add(1, base | {names.ERROR_TYPE: retried.error})
+            self._instruments.retries.add(1, (*key, retried.error), base | {names.ERROR_TYPE: retried.error})
         if event.cached:
-            self._instruments.hits.add(1, base)
+            self._instruments.hits.add(1, key, base)
             return  # nothing was asked: no operation, no tokens, no money
         self._instruments.call.record(event.at - asked.at, base | _failed(event.error))
         self._instruments.queue.record(event.waited, base)
-        self._count_usage(event, base)
+        self._count_usage(event, key, base)
 
-    def _count_usage(self, event: events.ModelReplied, base: Attributes) -> None:
+    def _count_usage(self, event: events.ModelReplied, key: tuple[str, str], base: Attributes) -> None:
         usage, instruments = event.usage, self._instruments
         instruments.tokens.record(usage.prompt_tokens, base | {names.TOKEN_TYPE: "input"})
         instruments.tokens.record(usage.completion_tokens, base | {names.TOKEN_TYPE: "output"})
         text = base | {names.TOKEN_MODALITY: "text"}
-        instruments.input.add(usage.prompt_tokens, text)
-        instruments.output.add(usage.completion_tokens, text)
+        instruments.input.add(usage.prompt_tokens, key, text)
+        instruments.output.add(usage.completion_tokens, key, text)
         if usage.cached_tokens:
-            instruments.cached.add(usage.cached_tokens, text)
+            instruments.cached.add(usage.cached_tokens, key, text)
         if usage.usd is None:
-            instruments.unpriced.add(1, base)
+            instruments.unpriced.add(1, key, base)
         elif usage.usd:
-            instruments.usd.add(usage.usd, base)
+            instruments.usd.add(usage.usd, key, base)
+
+    def _count_node(self, amount: int, state: State) -> None:
+        self._instruments.nodes.add(amount, (state,), {names.STATE: str(state)})
+
+    def _count_call(self, amount: int, model: str) -> None:
+        self._instruments.in_flight.add(amount, (model,), {names.REQUEST_MODEL: model})
 
     def _end_cell(self, event: events.CellEnded) -> None:
         began = self._cells.pop((event.node, event.cell), None)
@@ -154,12 +164,12 @@ class MetricSink:
 
     def _end_run(self, event: events.RunEnded) -> None:
         for node in self._nodes.values():
-            self._instruments.nodes.add(-1, {names.STATE: str(node.times.state)})
+            self._count_node(-1, node.times.state)
         for asked in self._calls.values():
-            self._instruments.in_flight.add(-1, {names.REQUEST_MODEL: asked.model})
+            self._count_call(-1, asked.model)
         self._nodes.clear()
         self._calls.clear()
-        self._instruments.runs.add(-1)
+        self._instruments.runs.add(-1, (), {})
         attributes: Attributes = {
             names.OPERATION: "invoke_workflow",
             names.AGENT_NAME: "rlm",

@@ -104,36 +104,37 @@ class SpanSink:
         if event.parent in self._left_out:
             self._leave_out(event.node, self._left_out[event.parent])
             return
-        span = self._node_span(event, asker)
+        path = str(event.node) if asker is None else f"{asker.path}/{event.node}"
+        span = self._node_span(event, asker, path)
         if not span.is_recording():
             self._leave_out(event.node, asker)
             return
         query = event.query
-        path = str(event.node) if asker is None else f"{asker.path}/{event.node}"
-        span.set_attribute(names.PATH, path)
         branch = Branch(self._pen, event.node, span, path, query.prompt, Times(event.at), query.strategy != "direct")
         self._nodes[event.node] = branch
         self._contexts[event.node] = span.get_span_context()
 
-    def _node_span(self, event: events.NodeAdded, asker: Branch | None) -> Span:
+    def _node_span(self, event: events.NodeAdded, asker: Branch | None, path: str) -> Span:
         query = event.query
         attributes: Attributes = {  # given at the start: samplers see these
             names.OPERATION: "invoke_agent",
             names.AGENT_NAME: "rlm",
             names.CONVERSATION: self._pen.run,
-            names.RUN: self._pen.run,
             names.NODE: event.node,
+            names.PATH: path,
             names.DEPTH: event.depth,
             names.STRATEGY: query.strategy,
             names.REQUEST_MODEL: query.model,
-            names.CONTEXT_CHARACTERS: query.context.characters,
-            names.SAMPLE: query.sample,
         }
+        if query.context.characters:
+            attributes[names.CONTEXT_CHARACTERS] = query.context.characters
+        if query.sample:
+            attributes[names.SAMPLE] = query.sample
         if self._capture.on_spans:
             attributes[names.INPUT_MESSAGES] = self._capture.message("user", query.prompt)
         parent = self._run
         if asker is not None:
-            attributes.update({f"{name}.asked_in": value for name, value in asker.place.items()})
+            attributes.update(asker.place)
             parent = asker.span
         context = None if parent is None else trace.set_span_in_context(parent)
         start = self._pen.epoch.stamp(event.at)
