@@ -116,6 +116,8 @@ def _latency(axes: Axes, groups: Sequence[Group]) -> int:
     if kept:
         axes.set_xscale("log", base=2)
         axes.set_yscale("log")
+        low, high = axes.get_ylim()
+        axes.set_ylim(low / 2, high * 2)
         axes.set(xlabel="requests at once", ylabel=f"wall seconds a question (size {size:,})")
         axes.legend(fontsize=6)
     return len(kept)
