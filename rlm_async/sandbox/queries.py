@@ -76,12 +76,14 @@ class Queries:
 
     def start_tool(self, name: str, *arguments: object, **named: object) -> Call:
         """Send a tool call without waiting: a tool may have effects, so only code that asks for it overlaps them."""
+        values = [deep_touch(value) for value in arguments]
+        fields = {key: deep_touch(value) for key, value in named.items()}
         if Unknown.about:  # a copy that runs ahead calls no tools, and need not know what it would have sent
             return self._desk.ask("tool", {"name": name}, lazy=False)
         payload = {
             "name": name,
-            "arguments": [plain(deep_touch(value)) for value in arguments],
-            "named": {key: plain(deep_touch(value)) for key, value in named.items()},
+            "arguments": [plain(value) for value in values],
+            "named": {key: plain(value) for key, value in fields.items()},
         }
         return self._desk.ask("tool", payload, lazy=False)
 
@@ -89,8 +91,6 @@ class Queries:
 def query(kind: str, prompt: object, context: object, options: Mapping[str, object]) -> Payload:
     """The payload of one sub-query; raises TypeError with what to write instead."""
     options = {name: deep_touch(value) for name, value in options.items()}
-    if Unknown.about and holds_unknown((prompt := deep_touch(prompt), deep_touch(context), options), deep=True):
-        return {"kind": kind, "prompt": UNKNOWN}
     unknown = sorted(set(options) - {"model", "schema", "sample", "cache", "budget"})
     if unknown:
         raise TypeError(
@@ -102,10 +102,13 @@ def query(kind: str, prompt: object, context: object, options: Mapping[str, obje
         raise TypeError(f"{kind}_query(model=...) takes a model's name, not {type(model).__name__}")
     if type(sample) is not int:
         raise TypeError(f"{kind}_query(sample=...) takes a whole number, not {type(sample).__name__}")
+    prompt, context = deep_touch(prompt), deep_touch(context)
+    if Unknown.about and holds_unknown((prompt, context, options), deep=True):
+        return {"kind": kind, "prompt": UNKNOWN}
     return {
         "kind": kind,
-        "prompt": _text(kind, deep_touch(prompt)),
-        "context": _context(deep_touch(context)),
+        "prompt": _text(kind, prompt),
+        "context": _context(context),
         "model": model,
         "schema": _schema(kind, options.get("schema")),
         "sample": sample,

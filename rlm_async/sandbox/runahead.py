@@ -177,7 +177,7 @@ class RunAhead:
     def _worth_it(self, tickets: Sequence[int]) -> bool:
         if not self._on or self._copies >= _COPIES or self._scout.out >= 0:
             return False
-        if self._hinted and not self._expected.isdisjoint(tickets):
+        if not self._expected.isdisjoint(tickets) and (self._hinted or self._found < _AHEAD * self._window):
             return False  # the code comes along just as foreseen
         if self._flown:
             self._flown = False

@@ -7,7 +7,8 @@ compiled instruction still carries (`code.co_positions`), so the code that reall
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Sequence
+import dis
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from types import CodeType, FrameType
 
@@ -38,6 +39,8 @@ class Map:
     """One cell: its tests, the lines that may ask, the loops (first and last line) that hold such a line."""
 
     ways: dict[Spot, Way] = field(default_factory=dict)
+    tests: dict[Spot, list[Way]] = field(default_factory=dict)
+    """Statements whose jumps are all said to be at the statement's own place: the parts of its test, in order."""
     asks: list[int] = field(default_factory=list)
     loops: list[tuple[int, int]] = field(default_factory=list)
 
@@ -50,6 +53,7 @@ class Roads:
         self._askers: set[str] = set(_ASKING)
         """Names by which code may ask: the queries, and functions of its own that use them."""
         self._spots: dict[CodeType, list[Spot]] = {}
+        self._jumps: dict[tuple[CodeType, Spot], list[int]] = {}
         self._taken = 0
         self.sure = True
         """Whether no test so far could have ended a loop."""
@@ -84,7 +88,7 @@ class Roads:
         found = self._maps.get(frame.f_code.co_filename)
         if found is None or not frame.f_code.co_filename.startswith(PREFIX):
             return False
-        way = found.ways.get(self._spot(frame), _STAY)
+        way = self._way(found, frame)
         if way.leaving:
             self.sure = False
         return way.truth
@@ -98,16 +102,33 @@ class Roads:
         """A hint was found: the copy is on its way."""
         self._taken = 0
 
-    def _spot(self, frame: FrameType) -> Spot:
-        code = frame.f_code
+    def _way(self, found: Map, frame: FrameType) -> Way:
+        at = frame.f_lasti // 2
+        spots = self._spots_of(frame.f_code)
+        spot = spots[at] if 0 <= at < len(spots) else _NOWHERE
+        parts = found.tests.get(spot)
+        if not parts:
+            return found.ways.get(spot, _STAY)
+        jumps = self._jumps.get((frame.f_code, spot))
+        if jumps is None:
+            code = frame.f_code.co_code
+            jumps = [i for i, other in enumerate(spots) if other == spot and code[2 * i] in _CONDITIONAL]
+            self._jumps[frame.f_code, spot] = jumps
+        return parts[jumps.index(at) % len(parts)] if at in jumps else found.ways.get(spot, _STAY)
+
+    def _spots_of(self, code: CodeType) -> list[Spot]:
         spots = self._spots.get(code)
         if spots is None:
             spots = self._spots[code] = list(code.co_positions())
-        at = frame.f_lasti // 2
-        return spots[at] if 0 <= at < len(spots) else (None, None, None, None)
+        return spots
 
 
 _STAY = Way(truth=False)
+_NOWHERE: Spot = (None, None, None, None)
+_CONDITIONAL = frozenset(
+    number for name, number in dis.opmap.items() if "JUMP" in name and ("IF_TRUE" in name or "IF_FALSE" in name)
+)
+"""Instructions that ask for a truth. A compiler may write a test twice, so parts are counted round and round."""
 
 
 def _asks(node: ast.AST, askers: set[str]) -> bool:
@@ -155,26 +176,27 @@ class _Reader(ast.NodeVisitor):
         """The side that leaves the least, asks the least, skips the least."""
         body, other = self._weight(node.body), self._weight(node.orelse)
         leaving = self._loops > 0 and (body[0] or other[0])
-        self._mark(node.test, Way(truth=body < other, leaving=leaving))
+        self._test(node, Way(truth=body < other, leaving=leaving))
         self.generic_visit(node)
 
     def visit_While(self, node: ast.While) -> None:
         """On with it."""
-        self._mark(node.test, Way(truth=True, leaving=True))
+        self._test(node, Way(truth=True, leaving=True))
         self.generic_visit(node)
 
     def visit_Assert(self, node: ast.Assert) -> None:
         """It holds."""
-        self._mark(node.test, Way(truth=True))
+        self._test(node, Way(truth=True))
         self.generic_visit(node)
 
     def visit_IfExp(self, node: ast.IfExp) -> None:
         """The side that asks less."""
-        self._mark(node.test, Way(truth=self._weight([node.body]) < self._weight([node.orelse])))
+        self._test(node, Way(truth=self._weight([node.body]) < self._weight([node.orelse])))
         self.generic_visit(node)
 
     def visit_BoolOp(self, node: ast.BoolOp) -> None:
         """As a value: `or` and `and` both end with the unknown."""
+        self._found.ways.setdefault(_spot(node), Way(truth=isinstance(node.op, ast.Or)))
         for value in node.values[:-1]:
             self._mark(value, Way(truth=isinstance(node.op, ast.Or)))
         self.generic_visit(node)
@@ -198,6 +220,11 @@ class _Reader(ast.NodeVisitor):
             any(leaves(node, ast.Continue) for node in nodes),
         )
 
+    def _test(self, node: ast.If | ast.While | ast.Assert | ast.IfExp, way: Way) -> None:
+        """Compilers put the jumps of a test at its own place, or at that of the statement that it belongs to."""
+        self._mark(node.test, way)
+        self._found.tests[_spot(node)] = list(_parts(node.test, way))
+
     def _mark(self, test: ast.expr, way: Way) -> None:
         other = Way(not way.truth, way.leaving)
         if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
@@ -214,5 +241,18 @@ class _Reader(ast.NodeVisitor):
             self._found.ways.setdefault(_spot(test), way)
 
 
-def _spot(node: ast.expr) -> Spot:
+def _parts(test: ast.expr, way: Way) -> Iterator[Way]:
+    """The way for each jump of a test, in the order in which they are asked."""
+    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        yield from _parts(test.operand, Way(not way.truth, way.leaving))
+    elif isinstance(test, ast.BoolOp):
+        for value in test.values:
+            yield from _parts(value, way)
+    elif isinstance(test, ast.Compare):
+        yield from [way] * len(test.ops)
+    else:
+        yield way
+
+
+def _spot(node: ast.expr | ast.stmt) -> Spot:
     return (node.lineno, node.end_lineno, node.col_offset, node.end_col_offset)
