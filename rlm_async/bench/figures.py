@@ -65,7 +65,7 @@ def drawn(section: Section, groups: Sequence[Group]) -> list[Drawn]:
 
 def _png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=130, metadata={"Software": None})
+    figure.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
     return buffer.getvalue()
 
 
@@ -170,6 +170,8 @@ def _by_depth(axes: Axes, groups: Sequence[Group]) -> int:
         heights = [_used(group, depth) for group in chosen.values()]
         axes.bar(list(chosen), heights, bottom=bottom, label=f"depth {depth}")
         bottom = [one + other for one, other in zip(bottom, heights, strict=True)]
+    if not depths:
+        return 0
     axes.tick_params(axis="x", labelrotation=30, labelsize=6)
     axes.set(ylabel=f"tokens a question (size {size:,})")
     axes.legend(fontsize=6)
