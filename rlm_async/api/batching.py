@@ -15,6 +15,7 @@ from rlm_async.api.wiring import Resources
 from rlm_async.batch.corpora import Corpora
 from rlm_async.batch.here import answered_by
 from rlm_async.batch.run import Batch, Ordered, Stop
+from rlm_async.batch.turns import Turn, Turns
 from rlm_async.batch.window import Window
 from rlm_async.contexts import load_async
 from rlm_async.core.answer import Answer
@@ -102,6 +103,10 @@ class BatchAsker:
         """Whether no gate is full."""
         gates = self.shared.resources.table.statistics().values()
         return all(gate.waiting == 0 and gate.in_flight < FULL * gate.ceiling for gate in gates)
+
+    def pace_with(self, pace: Callable[[str], Turn]) -> None:
+        """Have every call that is really made wait for a turn of `pace(model)`; before the first item."""
+        self.shared.model = Cache(Turns(self.shared.resources.table, pace), MemoryMemo())
 
     async def __call__(self, item: Item) -> ItemResult:
         """Answer one item."""

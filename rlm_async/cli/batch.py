@@ -16,7 +16,6 @@ import anyio
 import anyio.to_thread
 
 from rlm_async.batch.estimate import Estimate, Setting, Spent, estimated
-from rlm_async.batch.here import Here
 from rlm_async.batch.results import Kept, Results
 from rlm_async.batch.run import Batch, Stop
 from rlm_async.batch.sources import Form, in_thread, items_of, over_each
@@ -26,6 +25,7 @@ from rlm_async.batch.template import Template
 from rlm_async.cli.amounts import count
 from rlm_async.cli.batch_job import Settings, opened
 from rlm_async.cli.batch_progress import ProgressLine, Tally, failures, plain, told
+from rlm_async.cli.batch_where import Where, executor_of
 from rlm_async.cli.choice import introduction
 from rlm_async.cli.interruption import SIGNALLED, Interruption, interruptible
 from rlm_async.cli.options import Choices, limits
@@ -37,7 +37,6 @@ from rlm_async.core.context import EMPTY, Context
 from rlm_async.core.items import Item, ItemResult
 from rlm_async.core.usage import Limits
 from rlm_async.errors import ConfigError, RLMError
-from rlm_async.ports import Executor, Job
 
 JOURNAL = "RLM_ASYNC_JOURNAL"
 
@@ -64,15 +63,6 @@ class What:
         if not Path(self.questions).is_file():
             raise ConfigError(f"there is no file {self.questions}: name a file of questions ({', '.join(SUFFIXES)})")
         return self
-
-
-@dataclass(frozen=True, slots=True)
-class Where:
-    """Who answers."""
-
-    executor: str | None = None
-    workers: int = 1
-    items: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,7 +181,7 @@ async def _estimated(work: _Work, survey: Survey) -> Estimate:
     spent = Spent()
     for record in work.results.records():
         spent.add(record)
-    async with opened(_job(work)) as asker:
+    async with opened(_settings(work).job()) as asker:
         resources = asker.shared.resources
         shared = await asker.corpora.of(Item(id="", question=""))
         setting = Setting(
@@ -216,7 +206,8 @@ async def _answered(work: _Work, survey: Survey, interruption: Interruption) -> 
             work.results.append(result)
             tally(result)
 
-    batch = Batch(_executor(work.asked), _job(work), keep, work.results.kept, stop)
+    executor, job = executor_of(work.asked.where, _settings(work))
+    batch = Batch(executor, job, keep, work.results.kept, stop)
     failed: list[RLMError] = []
     try:
         async with anyio.create_task_group() as tasks:
@@ -276,41 +267,26 @@ def _documents(form: Form, corpus: Context) -> Iterator[Item]:
         yield replace(item, context=Context((document,), "text"))
 
 
-def _job(work: _Work) -> Job:
+def _settings(work: _Work) -> Settings:
     asked = work.asked
+    spent = Spent()
+    for record in work.results.records():
+        spent.add(record)
     return Settings(
         name=batch_name(asked.output),
         choices=asked.choices,
         key_name=asked.key_name,
-        total=_left_of(asked.total, work.results),
+        total=asked.total,
+        spent={"calls": spent.calls, "tokens": spent.tokens, "usd": spent.usd},
         schema=asked.schema,
         paths=() if work.what.each else work.what.paths,
-    ).job()
+    )
 
 
 def batch_name(output: str) -> str:
     """A batch is known by the file of its results."""
     path = Path(output).absolute()
     return f"{path.stem}-{hashlib.blake2b(os.fsencode(path), digest_size=5).hexdigest()}"
-
-
-def _left_of(total: Limits, results: Results) -> Limits:
-    """What is left of the batch's own limits: what its results have cost already is part of them."""
-    if total.calls is None and total.tokens is None and total.usd is None:
-        return total
-    spent = Spent()
-    for record in results.records():
-        spent.add(record)
-    return replace(
-        total,
-        calls=None if total.calls is None else max(total.calls - spent.calls, 0),
-        tokens=None if total.tokens is None else max(total.tokens - spent.tokens, 0),
-        usd=None if total.usd is None else max(total.usd - spent.usd, 0.0),
-    )
-
-
-def _executor(asked: Asked) -> Executor:
-    return Here(opened, most=asked.choices.rates.concurrency, fixed=asked.where.items)
 
 
 def journal_for(given: str | None, output: str) -> str | None:

@@ -90,7 +90,7 @@ def batch(  # noqa: PLR0917 - what can be typed, each an option of its own
 
     def work() -> int:
         from rlm_async.cli import batch as whole  # noqa: PLC0415 - see the first line of this module
-        from rlm_async.cli import choice  # noqa: PLC0415 - the same
+        from rlm_async.cli import batch_where, choice  # noqa: PLC0415 - the same
 
         choices = options.Choices(
             model=choice.model_named(model, api_base, os.environ),
@@ -113,7 +113,7 @@ def batch(  # noqa: PLR0917 - what can be typed, each an option of its own
             key_name=api_key_env,
             schema=options.schema_in(schema),
             total=whole.total_of(total),
-            where=whole.Where(executor, workers, items),
+            where=batch_where.Where(executor, workers, items),
             mode=whole.Mode(
                 dry_run=dry_run,
                 only_failed=only_failed,
@@ -128,6 +128,30 @@ def batch(  # noqa: PLR0917 - what can be typed, each an option of its own
     guarded(work)
 
 
+def worker(
+    executor: Annotated[str, typer.Option("--executor", metavar="URL", help="postgresql://…, as for `batch`.")],
+    batch: Annotated[str | None, typer.Option("--batch", metavar="NAME", help="Of one batch only.")] = None,
+    items: Items = None,
+    until_empty: Annotated[
+        bool, typer.Option("--until-empty", help="End when nothing is left to do, instead of waiting for more.")
+    ] = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Answer items of batches that others have started with `rlm-async batch --executor URL`.
+
+    Models' keys come from this process's environment. End it with Ctrl-C or SIGTERM: what it has in hand is
+    handed back. If it is killed, other workers take its items over.
+    """
+
+    def work() -> int:
+        from rlm_async.cli import worker as serving  # noqa: PLC0415 - see the first line of this module
+
+        return serving.run(serving.Serving(executor, batch, items, until_empty=until_empty, quiet=quiet))
+
+    guarded(work)
+
+
 def add_to(app: typer.Typer) -> None:
-    """Give `app` the command."""
+    """Give `app` these commands."""
     app.command()(batch)
+    app.command()(worker)

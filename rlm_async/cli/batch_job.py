@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import msgspec
@@ -25,6 +25,7 @@ class _Told(msgspec.Struct, kw_only=True, forbid_unknown_fields=False):
     name: str = ""
     key_name: str | None = None
     total: Limits = msgspec.field(default_factory=Limits)
+    spent: dict[str, float] = msgspec.field(default_factory=dict)
     schema: dict[str, object] | None = None
     paths: list[str] = msgspec.field(default_factory=list)
 
@@ -37,6 +38,8 @@ class Settings:
     choices: Choices
     key_name: str | None = None
     total: Limits
+    spent: dict[str, float] = field(default_factory=dict)
+    """What the batch had cost before."""
     schema: Mapping[str, object] | None = None
     paths: tuple[str, ...] = ()
 
@@ -44,6 +47,8 @@ class Settings:
         """The same as data. The key itself stays here."""
         return {
             "name": self.name,
+            "rates": asdict(self.choices.rates),
+            "spent": dict(self.spent),
             "choices": msgspec.to_builtins(replace(self.choices, api_key=None)),
             "key_name": self.key_name,
             "total": asdict(self.total),
@@ -62,8 +67,21 @@ async def opened(job: Job) -> AsyncIterator[BatchAsker]:
     key = key_of(told.key_name, told.choices.api_base, os.environ)
     async with composed(replace(told.choices, api_key=key), _unheard) as rlm:
         context = await load_async(list(told.paths)) if told.paths else None
-        async with rlm, rlm.asker(context, schema=told.schema, total=told.total, name=told.name) as asker:
+        async with (
+            rlm,
+            rlm.asker(context, schema=told.schema, total=_left(told.total, told.spent), name=told.name) as asker,
+        ):
             yield asker
+
+
+def _left(total: Limits, spent: Mapping[str, float]) -> Limits:
+    """What is left of the batch's own limits: what its results have cost already is part of them."""
+    return replace(
+        total,
+        calls=None if total.calls is None else max(int(total.calls - spent.get("calls", 0)), 0),
+        tokens=None if total.tokens is None else max(int(total.tokens - spent.get("tokens", 0)), 0),
+        usd=None if total.usd is None else max(total.usd - spent.get("usd", 0.0), 0.0),
+    )
 
 
 def _unheard(_: Event) -> None:

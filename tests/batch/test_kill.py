@@ -82,7 +82,9 @@ def test_a_batch_killed_twice_loses_nothing_and_pays_for_nothing_twice(batch, tm
 
     found = [json.loads(line) for line in (tmp_path / "r.jsonl").read_text().splitlines()]
     assert len(found) == ITEMS
-    assert {line["id"]: line["text"] for line in found} == {f"i{n}": " ".join([f"item-{n}"] * PARTS) for n in range(ITEMS)}
+    assert {line["id"]: line["text"] for line in found} == {
+        f"i{n}": " ".join([f"item-{n}"] * PARTS) for n in range(ITEMS)
+    }
     assert len(played.answered) == whole
     for text, times in played.answered.items():
         for again in times[1:]:
