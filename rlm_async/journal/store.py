@@ -116,13 +116,13 @@ class Journal:
         What it returns is the run's sink and memo. An unfinished run of the same question is resumed,
         unless `opening` says otherwise: then its completions answer again what they had answered.
         """
+        writer = self._writing()
         wanted = opening.resume and self.resume and self.content != "none"
         origin = self._reader.unfinished(opening.identity) if wanted else ""
         known = self._reader.resumable(origin) if origin else Known()
         if origin and not _alike(self._reader.run(origin).limits, opening.limits):
             whole = (kept for kept in known.completions if kept.completion and kept.completion.finish != "length")
             known = Known(tuple(whole), known.tools)
-        writer = self._writing()
         row = RunRow(opening=opening, owner=self._owner, origin=origin, content=self.content)
         writer.put(row)
         writer.flush()
