@@ -71,7 +71,7 @@ class Wiring:
     """
 
     models: tuple[str | Model, str | Model]
-    endpoint: tuple[str | None, str | None]
+    endpoint: tuple[str | None, str | None] = field(repr=False)
     rates: Rates
     sandbox: SandboxFactory | str | None
     run_ahead: bool
@@ -147,13 +147,17 @@ class Wiring:
         )
 
 
+def secrets_in(api_base: str | None, api_key: str | None) -> tuple[str, ...]:
+    """What an endpoint holds that must not be shown."""
+    return (*secrets_of(api_base or ""), *((api_key,) if api_key else ()))
+
+
 def views(endpoint: tuple[str | None, str | None]) -> tuple[Callable[[], Sink], ...]:
     """The views that every run has: spans and metrics, which cost next to nothing until a program sets up providers.
 
     What `endpoint` holds is cut out of content, should content be captured.
     """
-    base, key = endpoint
-    secrets = (*secrets_of(base or ""), *([key] if key else ()))
+    secrets = secrets_in(*endpoint)
     instruments, details = Instruments(), Details()  # the API keeps each for ever: one set for all runs
     return (lambda: SpanSink(secrets=secrets, details=details), lambda: MetricSink(instruments))
 

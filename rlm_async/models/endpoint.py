@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass, field
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from rlm_async.errors import ConfigError
 
@@ -54,6 +54,7 @@ class Endpoint:
         except ValueError as error:
             raise ConfigError(f"api_base is not a valid address: {error}") from None
         authorization, secrets = _authorization(parts, api_key)
+        secrets += tuple(value for _, value in parse_qsl(parts.query) if value)  # `?api-key=…`
         query = f"?{parts.query}" if parts.query else ""
         if parts.scheme == "unix":
             path = parts.path or unquote(parts.netloc)
@@ -64,7 +65,7 @@ class Endpoint:
             path = unquote(parts.netloc)
             return cls(f"http://localhost{_path(parts.path)}", path, query, path, authorization, secrets)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
-            shown = "api_base" if "@" in api_base else f"api_base {api_base!r}"
+            shown = "api_base" if "@" in api_base or "?" in api_base else f"api_base {api_base!r}"
             raise ConfigError(f"{shown} is no address of a server: begin it with http://, https:// or unix://")
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
         name = host if port is None else f"{host}:{port}"
