@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -12,6 +14,7 @@ from rlm_async.core.usage import NANO, Limits, Price, Usage
 from rlm_async.errors import BudgetExceeded, ConfigError
 
 AMOUNTS = st.integers(0, 8)
+EXAMPLES = int(os.environ.get("RLM_ASYNC_EXAMPLES", "150"))
 
 
 def usage(n: int) -> Usage:
@@ -94,7 +97,7 @@ class Ledger(RuleBasedStateMachine):
 
 
 TestLedger = Ledger.TestCase
-TestLedger.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+TestLedger.settings = settings(max_examples=EXAMPLES, stateful_step_count=30, deadline=None)
 
 
 def test_siblings_cannot_share_the_last_cent():

@@ -118,7 +118,7 @@ class Bench:
     price: Price | None = None
     sandboxes: CellSandboxes | None = None
 
-    async def ask(self, prompt="root", strategy="repl", *, clock=None, **limits):
+    async def ask(self, prompt="root", strategy="repl", *, clock=None, run_name="run-1", patience=30, **limits):
         self.sandboxes = CellSandboxes(self.cells)
         equipment = Equipment(
             model=self.model,
@@ -132,8 +132,8 @@ class Bench:
             tools=self.tools,
             sinks=self.sinks,
         )
-        with anyio.fail_after(30):
-            return await run(Query(prompt=prompt, model="big", strategy=strategy), equipment, Naming("run-1", 0.0))
+        with anyio.fail_after(patience):
+            return await run(Query(prompt=prompt, model="big", strategy=strategy), equipment, Naming(run_name, 0.0))
 
 
 @pytest.fixture
