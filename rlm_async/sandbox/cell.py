@@ -23,6 +23,9 @@ from rlm_async.sandbox.wire import Cancel, Hint, Left, Query, Result, Tool, Viol
 
 _AGAIN_SECONDS = 0.05
 _LEAST_SECONDS = 0.005
+_HOG_SECONDS = 0.03
+"""Processor time after which a cell gives way to whatever else wants to run."""
+_SELDOM_SECONDS = 1.0
 _STARVED = 20
 """A stopped worker that gets no processor is waited for this many times its grace."""
 
@@ -37,10 +40,12 @@ class Cell:
         self._connection = connection
         self._limits = limits
         self._host = host
-        self._foresight = host if isinstance(host, Foresight) and host.run_ahead else None
+        # the quick question first: the other one costs as much as a small cell
+        self._foresight = host if getattr(host, "run_ahead", False) and isinstance(host, Foresight) else None
         self._errands = Errands(host, context)
         self._open: dict[int, anyio.CancelScope] = {}
-        self._last = 0
+        self.last_ticket = 0
+        """The highest ticket seen."""
         self._received = self._received_bytes()
         self._hints = connection.hinted
         self._hinted = 0
@@ -64,21 +69,20 @@ class Cell:
         """Time on the clock so far, waiting included."""
         return time.monotonic() - self._began
 
-    async def converse(self, tasks: anyio.abc.TaskGroup, first: int) -> Result:
-        """Read until the result; `first` is the last ticket of the cell before. Raises Violation, SandboxCrashed."""
-        self._last = first
+    async def converse(self, tasks: anyio.abc.TaskGroup, first: int, heard: list[wire.Upward]) -> Result:
+        """Read until the result; `first` is the last ticket of the cell before, `heard` what it has said already.
+
+        Raises Violation, SandboxCrashed.
+        """
+        self.last_ticket = first
         while True:
-            for message in await self._connection.receive():
+            for message in heard or await self._connection.receive():
                 if isinstance(message, Result):
                     return message
                 self._heed(message, tasks)
+            heard = []
             if self._received_bytes() - self._received > self._limits.total_bytes:
                 self._halt(f"it sent more than {self._limits.total_bytes:,} bytes to the host")
-
-    @property
-    def last_ticket(self) -> int:
-        """The highest ticket seen."""
-        return self._last
 
     def end(self) -> None:
         """However the cell ended: what was foreseen for it is given up."""
@@ -90,8 +94,12 @@ class Cell:
         return self._connection.received - self._connection.hinted
 
     async def watch(self) -> None:
-        """Stop the worker at its limits: politely, then for good."""
+        """Have the worker give way once it computes for long; stop it at its limits: politely, then for good."""
+        look = _HOG_SECONDS
         while not self.stopped:
+            if look and self.cpu_seconds >= _HOG_SECONDS:
+                self._process.give_way()
+                look = 0.0
             left = min(self._limits.cpu_seconds - self.cpu_seconds, self._limits.wall_seconds - self._running())
             if left <= 0:
                 over = self.cpu_seconds >= self._limits.cpu_seconds
@@ -101,7 +109,8 @@ class Cell:
                     else f"it took more than {self._limits.wall_seconds:g} s"
                 )
             else:
-                await anyio.sleep(max(left, _LEAST_SECONDS))
+                await anyio.sleep(max(min(left, look or left), _LEAST_SECONDS))
+                look = min(2 * look, _SELDOM_SECONDS)
         until = self.cpu_seconds + self._limits.grace_seconds
         with anyio.move_on_after(_STARVED * self._limits.grace_seconds):
             while self.cpu_seconds < until:
@@ -131,9 +140,9 @@ class Cell:
             return
         if not isinstance(message, Query | Tool | Left):
             raise Violation(f"{type(message).__name__.lower()!r} in the middle of a cell")
-        if message.id <= self._last:
+        if message.id <= self.last_ticket:
             raise Violation("a ticket that was used before")
-        self._last = message.id
+        self.last_ticket = message.id
         self.calls += 1
         if self.calls > self._limits.calls:
             self._too_many(message.id)

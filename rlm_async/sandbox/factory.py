@@ -13,12 +13,14 @@ from typing import Literal, Self
 
 import anyio
 import anyio.lowlevel
+import anyio.to_thread
 
 from rlm_async.core.context import Context
 from rlm_async.errors import ConfigError, SandboxUnavailable
 from rlm_async.ports import Host, SandboxFactory
 from rlm_async.ports import Sandbox as SandboxPort
 from rlm_async.sandbox import plain
+from rlm_async.sandbox.cgroup import Bounds, Delegation, Group, find
 from rlm_async.sandbox.jail import LAYERS
 from rlm_async.sandbox.launcher import Launcher
 from rlm_async.sandbox.limits import CellLimits
@@ -28,6 +30,7 @@ from rlm_async.sandbox.zygote import Plan
 
 Mode = Literal["strict", "process"]
 _GUARDED, _PLAIN = "rlm_async.sandbox.guarded:make", "rlm_async.sandbox.plain:make"
+_REMOVED_SECONDS, _AGAIN_SECONDS = 5.0, 0.01
 
 
 class Sandbox:
@@ -64,18 +67,23 @@ class Sandbox:
         self._warm = warm
         self._ways = Ways(lazy=lazy, run_ahead=run_ahead)
         self._launcher: Launcher | None = None
+        self._delegation: Delegation | None = None
         self._turns = _Turns()
 
     @contextlib.asynccontextmanager
     async def open(self, context: Context, host: Host) -> AsyncIterator[SandboxPort]:
         """A session over `context`; leaving it ends all its processes. Raises SandboxUnavailable."""
         session = Session(await self._process(), self._limits, context, host, self._ways)
+        group: Group | None = None
         try:
+            group = await self._grouped(session.pid, context)
             await session.greet()
             await session.load()
             yield session
         finally:
             await session.close()
+            if group is not None:
+                await _removed(group)
 
     async def start(self) -> None:
         """Start the zygote and its warm workers now rather than with the first session."""
@@ -96,6 +104,14 @@ class Sandbox:
     ) -> None:
         await self.aclose()
 
+    async def _grouped(self, pid: int, context: Context) -> Group | None:
+        """Bound all that the worker may come to be, before it has read anything."""
+        if self._delegation is None:
+            return None
+        size = sum(document.text.__sizeof__() for document in context.documents)
+        bounds = Bounds.of(self._limits.memory_bytes, size)
+        return await anyio.to_thread.run_sync(self._delegation.enter, pid, bounds)
+
     async def _process(self) -> Process:
         async with self._turns.lock:
             try:
@@ -115,13 +131,15 @@ class Sandbox:
             return self._launcher
         if self._strict and not sys.platform.startswith("linux"):
             raise SandboxUnavailable("mode 'strict' needs Linux; here, ask for Sandbox(mode='process') by name")
+        self._delegation = await anyio.to_thread.run_sync(find, os.environ)
+        outer = (*(["policy"] if self._guarded else ()), *(["cgroup"] if self._delegation is not None else ()))
         self._launcher = await Launcher.start(
             Plan(
                 maker=_GUARDED if self._guarded else _PLAIN,
                 preload=() if self._guarded else plain.AT_HAND,
                 strict=self._strict,
                 require=self._require,
-                layers=("policy",) if self._guarded else (),
+                layers=outer,
                 cpu_seconds=self._limits.cpu_seconds,
                 empty_root="mount" in self._require,
                 parent=os.getpid(),
@@ -129,6 +147,13 @@ class Sandbox:
         )
         self._launcher.ask(self._warm)
         return self._launcher
+
+
+async def _removed(group: Group) -> None:
+    """Remove a group once its last process has gone."""
+    with anyio.move_on_after(_REMOVED_SECONDS, shield=True):
+        while not group.end():  # noqa: ASYNC110 - the kernel tells it to nobody
+            await anyio.sleep(_AGAIN_SECONDS)
 
 
 class _Turns:

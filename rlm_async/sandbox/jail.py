@@ -45,7 +45,8 @@ FIXES = {
     "mount": "allow unprivileged user namespaces or start the host as root",
     "landlock": "needs Linux 5.13 or newer with landlock in the lsm= list",
     "seccomp": "needs Linux with CONFIG_SECCOMP_FILTER on x86-64 or aarch64",
-    "cgroup": "workers get none of their own; put the host into one, with limits, and do not require it",
+    "cgroup": "start the host in a delegated group (systemd-run --scope -p Delegate=yes), or name a v2 group that "
+    "hands on memory and pids in RLM_ASYNC_CGROUP",
     "checkpoints": "needs Linux, and either root or user namespaces",
     "rlimits": "needs a POSIX system",
 }

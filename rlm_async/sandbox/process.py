@@ -16,11 +16,13 @@ import anyio.to_thread
 
 from rlm_async.errors import SandboxCrashed
 from rlm_async.sandbox.connection import Connection
+from rlm_async.sandbox.jail import NICE
 from rlm_async.sandbox.strays import cull, parent_of
 from rlm_async.sandbox.worker import STOP
 from rlm_async.sandbox.zygote import SEQUENCED
 
 _LINUX = sys.platform.startswith("linux")
+_NICEST = 19
 _WHOLE_GROUP = 4
 """PIDFD_SIGNAL_PROCESS_GROUP of pidfd_send_signal(2), since Linux 6.9."""
 _END_SECONDS = 5.0
@@ -55,6 +57,7 @@ class Process:
         self._pidfd = os.dup(self._leader) if rest else -1
         self._connection: Connection | None = None
         self._closed = False
+        self._gave_way = False
 
     def connect(self, message_bytes: int) -> Connection:
         """The wire to the worker; once."""
@@ -86,6 +89,15 @@ class Process:
             await anyio.sleep_forever()
         await _dead(self._pidfd)
         raise SandboxCrashed("the worker died")
+
+    def give_way(self) -> None:
+        """Let the worker run when nobody else wants to: many that compute would else keep the host from running."""
+        self._be_nice(_NICEST)
+
+    def come_back(self) -> None:
+        """Give it back its share, where that is allowed."""
+        if self._gave_way:
+            self._be_nice(NICE)
 
     def stop(self) -> None:
         """Ask the worker to end its cell."""
@@ -146,6 +158,11 @@ class Process:
             if self._wire is not None:
                 self._wire.close()
             self._release()
+
+    def _be_nice(self, value: int) -> None:
+        self._gave_way = value == _NICEST
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, self.pid, value)
 
     def _release(self) -> None:
         self._park.close()

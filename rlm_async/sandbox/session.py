@@ -23,6 +23,8 @@ _THREADED = 1 << 22
 """Characters from which measuring a text is left to a thread."""
 _SLACK = 1 << 20
 _NAMES_SECONDS = 10.0
+_AT_ONCE_SECONDS = 0.02
+"""Cells that take less are not worth three tasks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,22 +185,40 @@ class Session:
         return await self._stopped(cell, result, reason)
 
     async def _converse(self, cell: Cell, code: str) -> Result:
+        self._process.come_back()
+        self._cells += 1
+        self._connection.queue(wire.Run(code=code, cell=self._cells))
+        heard = await self._heard_at_once()
         result: Result | None = None
-        try:
-            async with anyio.create_task_group() as tasks:
-                self._cells += 1
-                self._connection.queue(wire.Run(code=code, cell=self._cells))
-                tasks.start_soon(self._connection.pump)
-                tasks.start_soon(cell.watch)
-                tasks.start_soon(self._process.mourn)
-                result = await cell.converse(tasks, self._ticket)
-                tasks.cancel_scope.cancel()
-        except BaseExceptionGroup as group:
-            raise _single(group) from None
+        if len(heard) == 1 and isinstance(heard[0], Result):
+            result, cell.last_ticket = heard[0], self._ticket
+        else:
+            result = await self._talked(cell, heard)
         if result is None:
             raise SandboxCrashed("the worker died")
         if result.cell != self._cells:
             raise Violation("the result of another cell")
+        return result
+
+    async def _heard_at_once(self) -> list[wire.Upward]:
+        """Send the cell, and wait a moment for what it says: most cells need nobody to watch over them."""
+        with anyio.move_on_after(_AT_ONCE_SECONDS):
+            await self._connection.flush()
+            return await self._connection.receive()
+        return []
+
+    async def _talked(self, cell: Cell, heard: list[wire.Upward]) -> Result | None:
+        """Listen, answer, and watch the cell's limits until there is a result."""
+        result: Result | None = None
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._connection.pump)
+                tasks.start_soon(cell.watch)
+                tasks.start_soon(self._process.mourn)
+                result = await cell.converse(tasks, self._ticket, heard)
+                tasks.cancel_scope.cancel()
+        except BaseExceptionGroup as group:
+            raise _single(group) from None
         return result
 
     async def _stopped(self, cell: Cell, result: Result | None, reason: str) -> Output:

@@ -88,13 +88,25 @@ def _parsed(source: str, filename: str) -> ast.Module:
 
 def _measure(tree: ast.Module) -> None:
     """Refuse a tree that is too large or too deep, without recursion."""
-    todo: list[tuple[ast.AST, int]] = [(tree, 0)]
-    nodes = 0
-    while todo:
-        node, depth = todo.pop()
-        nodes += 1
+    layer: list[ast.AST] = [tree]
+    nodes = depth = 0
+    while layer:
+        nodes += len(layer)
         if nodes > MOST_NODES:
             raise PolicyError("the code is too large: put data into `context`, not into code")
         if depth > DEEPEST:
             raise too_deep()
-        todo.extend((child, depth + 1) for child in ast.iter_child_nodes(node))
+        layer = [child for node in layer for child in _children(node)]
+        depth += 1
+
+
+def _children(node: ast.AST) -> list[ast.AST]:
+    """The nodes right below one, without `ctx`; quicker than ast.iter_child_nodes."""
+    found: list[ast.AST] = []
+    for name in node._fields:
+        value = getattr(node, name, None)
+        if type(value) is list:
+            found += [item for item in value if isinstance(item, ast.AST)]
+        elif isinstance(value, ast.AST) and name != "ctx":
+            found.append(value)
+    return found

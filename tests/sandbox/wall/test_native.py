@@ -136,7 +136,7 @@ except OSError as error:
 """
     async with opened() as sandbox:
         made, error = (await sandbox.run(code)).stdout.split()
-        assert int(made) <= 5
+        assert int(made) <= 7  # eight with the worker itself
         assert error == "BlockingIOError"
 
 

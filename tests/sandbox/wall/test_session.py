@@ -264,7 +264,7 @@ async def test_too_many_bytes_end_the_cell():
 async def test_a_message_over_the_limit_is_an_ordinary_error_of_the_code():
     async with opened(cell=CellLimits(message_bytes=10_000)) as sandbox:
         output = await sandbox.run("try: llm_query('x' * 20_000)\nexcept ValueError as e: print(e)")
-        assert "10,000 is the most" in output.stdout
+        assert "more than 10,000 bytes" in output.stdout
 
 
 async def test_lone_surrogates_are_refused_in_messages_and_replaced_in_output():
