@@ -21,12 +21,19 @@ def lowered(rlm: RLM, asked: Mapping[str, float | None], sinks: Sequence[Callabl
     It shares connections, workers and gates with `rlm`, which stays as it is and must stay open as long. An
     amount above the RLM's own limit changes nothing.
     """
-    for name, amount in asked.items():
-        if name not in NAMES:
-            raise ConfigError(f"there is no limit {name!r}; choose of: {', '.join(NAMES)}")
-        if amount is not None and (isinstance(amount, bool) or not isinstance(amount, int | float)):
-            raise ConfigError(f"the limit {name} is a number, not {type(amount).__name__}")
+    wanted = {name: _amount(name, amount) for name, amount in asked.items()}
     lower = copy(rlm)
-    lower.limits = check_limits(rlm.limits.narrowed(**asked))
+    lower.limits = check_limits(rlm.limits.narrowed(**wanted))
     lower._sinks = (*rlm._sinks, *sinks)  # noqa: SLF001 - a part of RLM's own module, which is long enough
     return lower
+
+
+def _amount(name: str, amount: float | None) -> float | None:
+    if name not in NAMES:
+        raise ConfigError(f"there is no limit {name!r}; choose of: {', '.join(NAMES)}")
+    if amount is None:
+        return None
+    if isinstance(amount, bool) or not isinstance(amount, int | float):
+        raise ConfigError(f"the limit {name} is a number, not {type(amount).__name__}")
+    whole = name not in {"usd", "seconds"} and float(amount).is_integer()
+    return int(amount) if whole else amount  # JSON knows one kind of number

@@ -21,7 +21,7 @@ from rlm_async import __version__
 from rlm_async.api import RLM
 from rlm_async.api.lowering import lowered
 from rlm_async.core.data import Data
-from rlm_async.errors import RLMError
+from rlm_async.errors import InternalError, RLMError
 from rlm_async.serve import faults, wire
 from rlm_async.serve.faults import Fault
 from rlm_async.serve.jobs import CHAT, RESPONSES, Job
@@ -59,7 +59,7 @@ def application(serving: Serving) -> Starlette:
         Route("/v1/chat/completions", server.guarded(partial(server.asked, read=wire.chat)), methods=["POST"]),
         Route("/v1/responses", server.guarded(partial(server.asked, read=wire.responses)), methods=["POST"]),
     ]
-    handlers = {HTTPException: _not_here}
+    handlers = {HTTPException: _not_here, Exception: _bug}
     return Starlette(routes=routes, exception_handlers=handlers, lifespan=server.lifespan)
 
 
@@ -168,6 +168,10 @@ async def _not_here(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     why = "there is no such path" if status == 404 else "another method is wanted here"  # noqa: PLR2004 - an HTTP status
     return _refused(Fault(status, f"{request.method} {request.url.path[:200]}: {why}", code="unknown_url"))
+
+
+async def _bug(request: Request, error: Exception) -> Response:  # noqa: ARG001 - as starlette calls it, which logs the error
+    return _refused(faults.of(InternalError("a bug")))
 
 
 def _refused(fault: Fault) -> Response:

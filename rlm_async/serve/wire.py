@@ -9,7 +9,6 @@ from typing import TypeVar
 import msgspec
 
 from rlm_async.core.context import Document
-from rlm_async.core.data import Data
 from rlm_async.serve.attachments import attachment
 from rlm_async.serve.faults import Fault
 from rlm_async.serve.messages import Posed, Said, posed
@@ -35,13 +34,13 @@ class _Message(msgspec.Struct):
 
 
 class _Schema(msgspec.Struct):
-    schema: dict[str, Data] | None = None
+    schema: dict[str, object] | None = None
 
 
 class _Format(msgspec.Struct):
     type: str = "text"
     json_schema: _Schema | None = None
-    schema: dict[str, Data] | None = None
+    schema: dict[str, object] | None = None
 
 
 class _Options(msgspec.Struct):
@@ -67,10 +66,10 @@ class Chat(msgspec.Struct):
     stream_options: _Options | None = None
     response_format: _Format | None = None
     n: int | None = 1
-    tools: list[Data] | None = None
-    functions: list[Data] | None = None
+    tools: list[object] | None = None
+    functions: list[object] | None = None
     logprobs: bool | None = None
-    audio: Data = None
+    audio: object = None
     rlm: _Own = msgspec.field(default_factory=_Own)
 
 
@@ -82,9 +81,9 @@ class Responses(msgspec.Struct):
     instructions: str | None = None
     stream: bool = False
     text: _Text | None = None
-    tools: list[Data] | None = None
+    tools: list[object] | None = None
     previous_response_id: str | None = None
-    conversation: Data = None
+    conversation: object = None
     background: bool | None = None
     rlm: _Own = msgspec.field(default_factory=_Own)
 
@@ -203,4 +202,4 @@ def _schema(wanted: _Format | None, param: str) -> Mapping[str, object] | None:
     inner = wanted.json_schema.schema if wanted.json_schema is not None else wanted.schema
     if wanted.type != "json_schema" or inner is None:
         raise Fault(400, f"{param}: text, json_object, or json_schema with a schema", param=param)
-    return dict(inner)
+    return inner
