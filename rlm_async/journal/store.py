@@ -135,6 +135,16 @@ class Journal:
             self._writer.flush()
 
     @property
+    def commits(self) -> int:
+        """How many groups were written by this process: for statistics."""
+        return 0 if self._writer is None else self._writer.commits
+
+    def reopen(self, run: str) -> None:
+        """Take the status of a complete run from it, so that the same question resumes it instead of beginning anew."""
+        with told(self.path), self._changing() as connection:
+            connection.execute("UPDATE runs SET status = 'interrupted' WHERE run = ?", (run,))
+
+    @property
     def size(self) -> int:
         """Bytes that are in use; what was deleted is not counted, though only `vacuum` gives it back to the disk."""
         with told(self.path), self._changing() as connection:

@@ -180,7 +180,8 @@ class Writer:
         for digest, context in parts.contexts.items():
             self._keep_context(digest, context)
         uses = [(run, digest) for digest in (*parts.texts, *parts.contexts)]
-        self._connection.executemany("INSERT OR IGNORE INTO uses VALUES (?, ?)", uses)
+        if uses:
+            self._connection.executemany("INSERT OR IGNORE INTO uses VALUES (?, ?)", uses)
 
     def _keep_context(self, digest: bytes, context: Context) -> None:
         if self._connection.execute("SELECT 1 FROM contexts WHERE digest=?", (digest,)).fetchone():

@@ -129,14 +129,14 @@ def test_a_deleted_text_is_written_again_when_it_is_needed_again(journal):
 def test_rows_that_come_together_are_committed_together(journal, path):
     recording = journal.begin(opening())
     event = trace()[1]
-    before = journal._writer.commits
+    before = journal.commits
     busy = sqlite3.connect(path, isolation_level=None)
     busy.execute("BEGIN IMMEDIATE")
     for _ in range(400):
         recording(event)
     busy.close()
     journal.flush()
-    assert journal._writer.commits - before <= 3
+    assert journal.commits - before <= 3
     assert len(journal.events("run-1")) == 400
 
 
