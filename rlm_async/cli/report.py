@@ -139,6 +139,8 @@ def summary(ending: Ending) -> str | None:
         money(spent.nanos, unknown=spent.unknown),
         duration(seconds),
     ]
+    if ending.answer is not None and (recalled := ending.answer.usage.recalled).calls:
+        parts.insert(2, f"{count(recalled.calls)} of them from the journal ({money(recalled.nanos)} paid before)")
     context = progress.started.query.context
     if context.characters:
         parts.append(f"input {read_line(context)}")
@@ -154,7 +156,11 @@ def _usage(ending: Ending) -> dict[str, Data]:
     answer, spent = ending.answer, ending.progress.spent
     if answer is not None:
         usage = answer.usage
-        return {"calls": usage.calls, "tokens": usage.tokens, "usd": usage.usd, "seconds": round(usage.seconds, 3)}
+        told: dict[str, Data] = {"calls": usage.calls, "tokens": usage.tokens, "usd": usage.usd}
+        if usage.recalled.calls:  # what a run that was taken up again had paid before
+            recalled = usage.recalled
+            told["recalled"] = {"calls": recalled.calls, "tokens": recalled.tokens, "usd": recalled.usd}
+        return {**told, "seconds": round(usage.seconds, 3)}
     usd = None if spent.unknown else spent.nanos / NANO
     seconds = round(ending.progress.at, 3)
     return {"calls": spent.calls, "tokens": spent.tokens, "usd": usd, "seconds": seconds}

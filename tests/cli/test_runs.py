@@ -9,6 +9,7 @@ import pytest
 from rlm_async.cli.runs_place import moment, own, place, size, wanted
 from rlm_async.errors import ConfigError
 from rlm_async.journal import Journal
+from rlm_async.testing import Served
 
 
 @pytest.fixture
@@ -171,3 +172,38 @@ def test_where_a_journal_is():
     environ = {"RLM_ASYNC_JOURNAL": "env.sqlite"}
     assert (str(place("given", environ)), str(place(None, environ)), place(None, {})) == ("given", "env.sqlite", own())
     assert (wanted(None, {}), wanted("none", environ), wanted("default", {})) == (None, None, own())
+
+
+def test_a_question_that_failed_is_taken_up_again_and_the_summary_says_so(command, endpoint):
+    replies = [Served(status=400, text="no"), "fine", "never"]
+    server = endpoint(replies)
+    ask = ("ask", "What?", *server.options, "--journal", "runs.sqlite")
+    assert command(*ask).returncode == 1
+    done = command(*ask)
+    assert (done.returncode, done.stdout) == (0, "fine\n")
+    newest, oldest = (
+        json.loads(line) for line in command("runs", "--journal", "runs.sqlite", "--json").stdout.splitlines()
+    )
+    assert (oldest["status"], newest["origin"]) == ("failed", oldest["run"])
+
+
+def test_a_partial_answer_is_not_paid_for_twice(command, endpoint):
+    server = endpoint(["```repl\nprint(1)\n```", "in the end"])
+    ask = (
+        "ask",
+        "What?",
+        *server.options,
+        "--journal",
+        "runs.sqlite",
+        "--strategy",
+        "repl",
+        "--limit",
+        "turns=1",
+        "--json",
+    )
+    first = json.loads(command(*ask).stdout)
+    again = json.loads(command(*ask).stdout)
+    assert (first["status"], again["text"], len(server.server.requests)) == ("partial", first["text"], 2)
+    assert again["usage"]["recalled"]["calls"] == again["usage"]["calls"] == 2
+    anew = json.loads(command(*ask, "--fresh").stdout)
+    assert "recalled" not in anew["usage"]
