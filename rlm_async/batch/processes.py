@@ -17,6 +17,7 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 
 from rlm_async.batch.leases import Leases, cost, granted
 from rlm_async.batch.pipe import message
+from rlm_async.batch.tracing import traced
 from rlm_async.core.items import Item, ItemResult, failed
 from rlm_async.errors import BudgetExceeded, ConfigError, SandboxCrashed
 from rlm_async.ports import Deliver, Job
@@ -81,7 +82,8 @@ class Processes:
 
     async def _hand_out(self, state: _State, items: AsyncIterator[Item]) -> None:
         """Give each item to the worker that has least in hand; suspects first, each to a worker of its own."""
-        async for item in items:
+        async for untraced in items:
+            item = traced(untraced, str(state.job.get("name")))
             state.open += 1
             await self._give(state, item)
             while state.suspects and not state.refusals:

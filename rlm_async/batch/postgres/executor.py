@@ -19,6 +19,7 @@ from rlm_async.batch.leases import ceilings
 from rlm_async.batch.postgres.database import Connection, Database, plain_errors
 from rlm_async.batch.postgres.lending import encoded
 from rlm_async.batch.postgres.schema import TASK
+from rlm_async.batch.tracing import traced
 from rlm_async.core.items import Item, ItemResult
 from rlm_async.core.usage import Limits
 from rlm_async.ports import Deliver, Job
@@ -127,7 +128,7 @@ class PostgresExecutor:
             await cursor.executemany(
                 "INSERT INTO rlm_items (batch, item, record) VALUES (%s, %s, %s) "
                 "ON CONFLICT (batch, item) DO UPDATE SET record = excluded.record, deaths = 0",
-                [(self._name, item.id, encoded(item.record())) for item in chunk],
+                [(self._name, item.id, encoded(traced(item, self._name).record())) for item in chunk],
             )
             # what was delivered as failed, or cut short by the batch's limit, and is wanted again, is asked again
             await cursor.execute(
