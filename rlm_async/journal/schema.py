@@ -114,6 +114,7 @@ def connected(path: Path, *, create: bool, steps: tuple[str, ...] = STEPS) -> sq
     with told(path):
         if create:
             path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)  # what was read and said is its owner's; SQLite gives its side files the same mode
         connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     try:
         with told(path):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import shutil
 import sqlite3
+import stat
 import threading
 import time
 from pathlib import Path
@@ -374,6 +376,13 @@ def test_nothing_is_written_before_a_run_begins_and_reading_makes_no_file(path):
         before = time.time()
     assert path.exists()
     assert before > 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes are POSIX's")
+def test_a_journal_is_its_owner_s_alone(journal, path):
+    write(journal)
+    modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
+    assert modes == {path.name: 0o600, f"{path.name}-wal": 0o600, f"{path.name}-shm": 0o600}
 
 
 def test_a_closed_journal_says_so(path):
