@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 
 import anyio
 
+from rlm_async.api import RLM
 from rlm_async.bench.arms import Endpoint, model_usage, rlm_for
 from rlm_async.bench.cells import Cell, Row, Source
 from rlm_async.bench.measuring import costs, course, coverage
@@ -66,27 +68,21 @@ class Bench:
             return
 
         async def work() -> None:
-            for number in open_:
-                row = await self._row(cell, made, number)
-                self.rows.add(row)
-                self.told(row)
+            async with AsyncExitStack() as stack:
+                rlm = None
+                for number in open_:
+                    if rlm is None or cell.budget is not None:  # a budget is each question's own
+                        usd = self._usd(cell, number)
+                        rlm = await stack.enter_async_context(rlm_for(cell, self.knowledge, self.endpoint, usd))
+                    row = await _row(rlm, cell, made, number)
+                    self.rows.add(row)
+                    self.told(row)
 
         if cell.clock == "virtual":
             with asyncio.Runner(loop_factory=VirtualLoop) as loop:
                 loop.run(work())
         else:
             anyio.run(work, backend="asyncio")
-
-    async def _row(self, cell: Cell, made: Window, number: int) -> Row:
-        question = made.questions[number]
-        async with rlm_for(cell, self.knowledge, self.endpoint, self._usd(cell, number)) as rlm:
-            try:
-                answer = await rlm.ask(question.text, made.context)
-            except ConfigError:
-                raise
-            except RLMError as error:
-                answer = _failed(error)
-        return row(cell, made, number, answer)
 
     def _usd(self, cell: Cell, number: int) -> float | None:
         """The part that a budget leaves of what the cell used without one. Raises ConfigError without a price."""
@@ -96,6 +92,16 @@ class Bench:
         if not used:
             raise ConfigError(f"--budget: the price of {cell.model} is unknown, so no part of it can be set as a limit")
         return used * cell.budget
+
+
+async def _row(rlm: RLM, cell: Cell, made: Window, number: int) -> Row:
+    try:
+        answer = await rlm.ask(made.questions[number].text, made.context)
+    except ConfigError:
+        raise
+    except RLMError as error:
+        answer = _failed(error)
+    return row(cell, made, number, answer)
 
 
 def row(cell: Cell, made: Window, number: int, answer: Answer) -> Row:
