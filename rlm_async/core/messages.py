@@ -34,6 +34,8 @@ class Guess:
 
     withdraw: Callable[[], None]
     """Gives it up; for the thread in which it was made."""
+    queued: bool = False
+    """Whether it had to stand in line."""
     sent: bool = False
     """Whether it has passed the gate."""
     wanted: bool = False

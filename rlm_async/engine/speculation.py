@@ -104,7 +104,7 @@ class Speculation:
             return None
         self._claimed.append(found)
         found.guess.wanted = True
-        if not found.guess.sent and not found.over.is_set():
+        if found.guess.queued and not found.guess.sent and not found.over.is_set():
             found.scope.cancel()  # it is still in line, behind all that somebody waits for
             found = None
         self._start()

@@ -79,12 +79,16 @@ class Gate:
 
         Raises RateLimited where the provider wants a pause beyond patience.
         """
+        if guess is not None and guess.wanted:
+            guess = None
         ticket = _Waiting(place, tokens, guess)
         with self._lock:
             if self._turnstile.lineup.size == 0 and self._turnstile.walk_in(ticket, self._clock()):
                 self._count()
                 return ticket
             self._turnstile.lineup.add(ticket)
+            if guess is not None:
+                guess.queued = True
             in_the_way = None if guess is not None else self._turnstile.in_the_way()
         if in_the_way is not None:
             in_the_way.withdraw()

@@ -209,7 +209,13 @@ async def test_one_that_still_waits_for_its_turn_is_made_anew_by_the_code_that_a
             bench.model.hold.set()
         host.forgo()
 
-    bench.model = CountingModel(hold=anyio.Event())  # says of nothing that it has gone out
+    class Queueing(CountingModel):
+        async def __call__(self, request, budget):
+            if request.guess is not None:
+                request.guess.queued = True
+            return await super().__call__(request, budget)
+
+    bench.model = Queueing(hold=anyio.Event())
     bench.cells["root"] = cell
     assert (await bench.ask()).error is None
 
