@@ -148,6 +148,7 @@ class Progress:
             events.CellStarted: self._cell_started,
             events.CellEnded: self._cell_ended,
             events.LimitHit: self._limit_hit,
+            events.Speculated: self._speculated,
             events.RunEnded: self._run_ended,
         }
 
@@ -278,6 +279,13 @@ class Progress:
         self.flow.add(event.at, event.usage)
         self.prompt_tokens += event.usage.prompt_tokens
         self.retried += len(event.retries)
+
+    def _speculated(self, event: events.Speculated) -> None:
+        """What was asked ahead for nothing was paid for, too."""
+        self.nodes[event.node].spent.add(event.usage)
+        self.spent.add(event.usage)
+        self.flow.add(event.at, event.usage)
+        self.prompt_tokens += event.usage.prompt_tokens
 
     def _cell_started(self, event: events.CellStarted) -> None:
         self.nodes[event.node].cell = event.at

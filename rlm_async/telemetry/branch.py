@@ -32,6 +32,7 @@ class Pen:
 class _Call:
     span: Span
     asked: float
+    heard: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -96,6 +97,13 @@ class Branch:
             attributes[names.INPUT_MESSAGES] = self.pen.capture.message("user", self.question)
         span = self._start(f"chat {event.model}", event.at, attributes, SpanKind.CLIENT)
         self._calls[event.call] = _Call(span, event.at)
+
+    def heard(self, event: events.ReplyGrew) -> None:
+        """A piece of a reply has come; the first one is timed."""
+        call = self._calls.get(event.call)
+        if call is not None and not call.heard:
+            call.heard = True
+            call.span.set_attribute(names.FIRST_CHUNK, event.at - call.asked)
 
     def replied(self, event: events.ModelReplied) -> Span | None:
         """A model call has ended, well or not; its span."""

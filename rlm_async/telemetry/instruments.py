@@ -64,6 +64,7 @@ class Instruments:
         self.usd = _sum(counter, "rlm.cost", "{USD}", "Money, where the price is known.")
         self.unpriced = _sum(counter, "rlm.calls.unpriced", "{call}", "Model calls whose price is unknown.")
         self.hits = _sum(counter, "rlm.cache.hits", "{call}", "Model calls answered from our own cache.")
+        self.speculative = _sum(counter, "rlm.calls.speculative", "{call}", "Model calls made ahead for nothing.")
         self.shared = _sum(counter, "rlm.nodes.shared", "{node}", "Sub-queries that found their node there already.")
         self.retries = _sum(counter, "rlm.retries", "{attempt}", "Attempts that failed and were made again.")
         self.refusals = _sum(counter, "rlm.refusals", "{refusal}", "Times a limit or a rule of the run said no.")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from rlm_async.core import events
 from rlm_async.core.graph import FINAL, State
+from rlm_async.core.usage import Usage
 from rlm_async.telemetry import conventions as names
 from rlm_async.telemetry.instruments import Attributes, Instruments
 from rlm_async.telemetry.times import Times
@@ -45,6 +46,7 @@ class MetricSink:
             events.CellEnded: self._end_cell,
             events.LimitHit: self._hit_limit,
             events.QueryRefused: self._refuse,
+            events.Speculated: self._speculate,
             events.RunEnded: self._end_run,
         }
 
@@ -64,6 +66,17 @@ class MetricSink:
     def _refuse(self, event: events.QueryRefused) -> None:
         kind = names.error_type(event.error)
         self._instruments.refusals.add(1, (names.ERROR_TYPE, kind), {names.ERROR_TYPE: kind})
+
+    def _speculate(self, event: events.Speculated) -> None:
+        """What was made ahead for nothing was paid for all the same."""
+        base: Attributes = {
+            names.OPERATION: "chat",
+            names.PROVIDER: names.provider_of(event.model),
+            names.REQUEST_MODEL: event.model,
+        }
+        key = (event.model, "")
+        self._instruments.speculative.add(event.usage.calls, key, base)
+        self._count_sums(event.usage, key, base)
 
     def _start_cell(self, event: events.CellStarted) -> None:
         self._cells[event.node, event.cell] = event.at
@@ -131,6 +144,10 @@ class MetricSink:
         usage, instruments = event.usage, self._instruments
         instruments.tokens.record(usage.prompt_tokens, base | {names.TOKEN_TYPE: "input"})
         instruments.tokens.record(usage.completion_tokens, base | {names.TOKEN_TYPE: "output"})
+        self._count_sums(usage, key, base)
+
+    def _count_sums(self, usage: Usage, key: tuple[str, str], base: Attributes) -> None:
+        instruments = self._instruments
         text = base | {names.TOKEN_MODALITY: "text"}
         instruments.input.add(usage.prompt_tokens, key, text)
         instruments.output.add(usage.completion_tokens, key, text)

@@ -166,6 +166,8 @@ class SpanSink:
                 branch.asked(event)
             case events.ModelReplied():
                 self._replied(branch, event)
+            case events.ReplyGrew():
+                branch.heard(event)
             case events.CellStarted():
                 branch.started_cell(event)
             case events.CellEnded():
@@ -217,6 +219,9 @@ def _mark(branch: Branch, event: events.Event) -> None:
             branch.mark(names.LIMIT_EVENT, event.at, {names.LIMIT: event.resource, names.SCOPE_OF_LIMIT: event.scope})
         case events.QueryRefused():
             branch.mark(names.REFUSAL_EVENT, event.at, {names.ERROR_TYPE: names.error_type(event.error)})
+        case events.Speculated():
+            wasted: Attributes = {names.REQUEST_MODEL: event.model, **aggregated(event.usage)}
+            branch.mark(names.SPECULATION_EVENT, event.at, wasted)
         case events.Folded():
             branch.folded = True
             facts: Attributes = {

@@ -7,7 +7,9 @@ from random import Random
 import pytest
 
 from rlm_async.cli.progress import Progress
+from rlm_async.core import events
 from rlm_async.core.graph import State
+from rlm_async.core.usage import Usage
 
 
 @pytest.fixture
@@ -173,3 +175,11 @@ def test_the_last_draft_of_the_root_is_kept_for_an_early_end(story, progress):
     assert progress.draft == "it is about whales"
     run.draft(root, {"topic": "whales"})
     assert "whales" in progress.draft
+
+
+def test_what_was_asked_ahead_for_nothing_is_counted_too(story, progress):
+    run = story(progress)
+    root = run.node()
+    usage = Usage(calls=1, prompt_tokens=90, completion_tokens=10, nanos=5)
+    run.tell(events.Speculated, node=root, model="m", usage=usage)
+    assert (progress.spent.calls, progress.spent.tokens, progress.nodes[root].spent.nanos) == (1, 100, 5)

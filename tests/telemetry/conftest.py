@@ -58,7 +58,10 @@ def story():
     output = Output(stdout=CONTENT, error=error, outcome="error", cpu_seconds=0.01)
     yield events.CellEnded(at=4, node=0, cell=0, output=output)
     yield events.Folded(at=4, node=0, policy="older", turns=1, before=900, after=300)
+    yield events.Speculated(at=4, node=0, model="gemini/flash", usage=USAGE)
     yield events.ModelAsked(at=4, node=0, call=1, model="openai/gpt-5", prompt_characters=9)
+    for at in (4.25, 4.5):
+        yield events.ReplyGrew(at=at, node=0, call=1, characters=4, piece="text")
     yield events.ModelReplied(at=5, node=0, call=1, model="gpt-5-2026", usage=USAGE, text=CONTENT, cached=True)
     yield events.NodeAnswered(at=5, node=0, text=CONTENT, status="partial", usage=USAGE)
     yield events.NodeMoved(at=5, node=0, state=State.DONE)

@@ -94,6 +94,7 @@ def test_tokens_stand_on_calls_only(spans):
     assert (call[names.RESPONSE_MODEL], call[names.PROVIDER], call[names.USD]) == ("flash", "gcp.gemini", 0.005)
     assert spans["invoke_agent rlm", 1].attributes[names.AGGREGATED_INPUT] == 7
     assert spans["chat openai/gpt-5", 0, 1].attributes[names.CACHE_HIT] is True
+    assert spans["chat openai/gpt-5", 0, 1].attributes[names.FIRST_CHUNK] == 0.25
 
 
 def test_retries_refusals_limits_and_folds_are_events_of_their_span(spans):
@@ -102,7 +103,7 @@ def test_retries_refusals_limits_and_folds_are_events_of_their_span(spans):
 
     assert told(("chat gemini/flash", 1, 0)) == [("rlm.retry", 1.5)]
     assert told(("invoke_agent rlm", 2)) == [("rlm.refusal", 1.0)]
-    assert told(ROOT) == [("rlm.limit", 3.0), ("rlm.fold", 4.0)]
+    assert told(ROOT) == [("rlm.limit", 3.0), ("rlm.fold", 4.0), ("rlm.speculation", 4.0)]
     retry = spans["chat gemini/flash", 1, 0].events[0].attributes
     assert (retry[names.ERROR_TYPE], retry[names.RETRY_PAUSE]) == ("RateLimited", 0.25)
     assert spans["chat openai/gpt-5", 0, 1].attributes[names.COMPACTED] is True
