@@ -237,3 +237,27 @@ def test_ids_must_differ(run):
     assert done.returncode == 2
     assert "item 2 has the id 'a', which another has" in done.stderr
     assert not served.server.requests
+
+
+def test_several_processes_answer_one_batch(process, endpoint, table, tmp_path):
+    served = endpoint("yes")
+    rows = [{"question": f"question {i}?"} for i in range(12)]
+    done = process("batch", table(rows), "-o", "out.jsonl", "--workers", "2", "--strategy", "direct", *served.options)
+    assert done.returncode == 0, done.stderr
+    assert len(lines(tmp_path / "out.jsonl")) == 12
+    assert len(served.server.requests) == 12
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--executor", "redis://x"], "name a database"),
+        (["--workers", "0"], "whole number of 1 or more"),
+        (["--workers", "2", "--total", "usd=1"], "--total usd over several processes needs --limit usd"),
+        (["--executor", "postgresql://127.0.0.1:1/x"], "the database cannot be used"),
+    ],
+)
+def test_an_executor_that_cannot_be_had_is_told(run, options, says):
+    done, _, _ = run([{"question": "x?"}], "yes", *options)
+    assert done.returncode == 2
+    assert says in done.stderr
