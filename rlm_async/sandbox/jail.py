@@ -47,7 +47,7 @@ FIXES = {
     "seccomp": "needs Linux with CONFIG_SECCOMP_FILTER on x86-64 or aarch64",
     "cgroup": "start the host in a delegated group (systemd-run --scope -p Delegate=yes), or name a v2 group that "
     "hands on memory and pids in RLM_ASYNC_CGROUP",
-    "checkpoints": "needs Linux, and either root or user namespaces",
+    "checkpoints": "needs Linux, and either root or user namespaces; without it there is no run-ahead either",
     "rlimits": "needs a POSIX system",
 }
 
