@@ -15,14 +15,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from benchmarks.sim.fit import HELD_OUT, PUBLISHED, scores
-from rlm_async.bench.cells import Row
 from rlm_async.bench.corpora import Corpora
+from rlm_async.bench.points import Row
 from rlm_async.bench.runner import Bench
 from rlm_async.bench.score import interval
 from rlm_async.bench.sim.profile import PROFILES
 from rlm_async.bench.store import Rows
 from rlm_async.bench.summary import Group, ideal_wall, sections
-from rlm_async.bench.sweep import Sweep, cells
+from rlm_async.bench.sweep import Sweep, points
 from rlm_async.bench.tasks.catalogue import opened
 from rlm_async.bench.windows import window
 
@@ -47,7 +47,7 @@ class Show:
         tasks, knowledge = opened([task], self.corpora)
         with tempfile.TemporaryDirectory() as folder:
             bench = Bench(tasks, knowledge, Rows(Path(folder) / "rows.jsonl"), questions=questions)
-            bench.run(cells(sweep, tasks))
+            bench.run(points(sweep, tasks))
             return list(bench.rows)
 
     def groups(self, task: str, sweep: Sweep, questions: int | None = None) -> list[Group]:
@@ -74,7 +74,7 @@ def syntax(show: Show) -> None:
         arms=["depth 1", "depth 2", "depth 3"], sizes=[32_768], seeds=show.windows, syntax_errors=[0.0, 0.6]
     )
     groups = show.groups("oolong_trec", sweep, questions=4)
-    found = {(group.cell.syntax_errors, group.cell.depth): group.score for group in groups}
+    found = {(group.point.syntax_errors, group.point.depth): group.score for group in groups}
     figures = ", ".join(f"depth {depth}: {score}" for (rate, depth), score in sorted(found.items()) if rate == 0)
     worst = min(found[0.0, depth].mean for depth in (2, 3))
     show.say("without syntax errors depth does not hurt", holds=worst >= found[0.0, 1].low, figures=figures)
@@ -92,8 +92,8 @@ def order(show: Show) -> None:
         rows = show.rows(task, virtual(arms=["depth 1", "depth 2"], sizes=[size], seeds=2, concurrency=[1, 64]))
         said = {}
         for row in rows:
-            cell = replace(row.cell, concurrency=0)
-            said.setdefault((cell, row.key[-2:]), set()).add((row.said, row.calls, row.usd))
+            point = replace(row.point, concurrency=0)
+            said.setdefault((point, row.key[-2:]), set()).add((row.said, row.calls, row.usd))
         same = all(len(answers) == 1 for answers in said.values())
         show.say(f"{task}: concurrency 1 and 64 agree", holds=same, figures=f"{len(said)} pairs of runs")
 
@@ -103,7 +103,7 @@ def clock(show: Show) -> None:
     both = []
     for kind in ("virtual", "real"):
         sweep = replace(virtual(arms=["depth 1", "depth 2"], sizes=[8_192], seeds=2, concurrency=[8]), clock=kind)
-        both.append({(row.cell.arm, row.cell.seed): row for row in show.rows("oolong_trec", sweep, questions=1)})
+        both.append({(row.point.arm, row.point.seed): row for row in show.rows("oolong_trec", sweep, questions=1)})
     for name, row in both[0].items():
         away = both[1][name].wall / row.wall - 1
         same = both[1][name].said == row.said
@@ -122,9 +122,9 @@ def scaling(show: Show) -> None:
             f"{row.calls} calls, wall {row.wall:.1f} s, ideal {ideal_wall(row):.1f} s ({over:+.1%}), "
             f"critical path {row.critical:.1f} s, {row.peak} at once, {row.coverage:.0%} read"
         )
-        judged = row.cell.concurrency <= 64
+        judged = row.point.concurrency <= 64
         show.say(
-            f"{row.cell.arm} at concurrency {row.cell.concurrency}",
+            f"{row.point.arm} at concurrency {row.point.concurrency}",
             holds=not judged or over <= SCALING,
             figures=figures,
         )
@@ -142,7 +142,7 @@ def controls(show: Show) -> None:
     )
     sweep = virtual(arms=["depth 0", "depth 1", "depth 2", "depth 3"], sizes=[131_072], seeds=3)
     needles = show.groups("sniah", sweep)
-    means = {group.cell.arm: group.score.mean for group in needles}
+    means = {group.point.arm: group.score.mean for group in needles}
     most = max(row.calls for group in needles for row in group.rows)
     below = max(
         sum(calls for depth, (calls, _, _) in row.by_depth.items() if depth != "0")

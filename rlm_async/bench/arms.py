@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from rlm_async.api import RLM
-from rlm_async.bench.cells import Cell
+from rlm_async.bench.points import Point
 from rlm_async.bench.sim.knowledge import Knowledge
 from rlm_async.bench.sim.model import SimulatedModel
 from rlm_async.bench.sim.planner import GIVE_UP, Planner
@@ -50,32 +50,32 @@ class FixedProgram:
         return Completion(text=f"```repl\n{code}\n```", usage=usage, model=PROGRAM)
 
 
-def rlm_for(cell: Cell, knowledge: Knowledge, endpoint: Endpoint, usd: float | None = None) -> RLM:
-    """The RLM that answers a cell's questions, with at most `usd` dollars for each."""
-    policy = policy_of(cell)
-    model = _model(cell.model, policy, cell, knowledge)
-    sub = model if cell.sub_model == cell.model else _model(cell.sub_model, policy, cell, knowledge)
-    strategy = {"direct": "direct", "auto": "auto"}.get(cell.arm, "repl")
-    if cell.arm == "map-reduce":
+def rlm_for(point: Point, knowledge: Knowledge, endpoint: Endpoint, usd: float | None = None) -> RLM:
+    """The RLM that answers a point's questions, with at most `usd` dollars for each."""
+    policy = policy_of(point)
+    model = _model(point.model, policy, point, knowledge)
+    sub = model if point.sub_model == point.model else _model(point.sub_model, policy, point, knowledge)
+    strategy = {"direct": "direct", "auto": "auto"}.get(point.arm, "repl")
+    if point.arm == "map-reduce":
         model = FixedProgram(policy)
     return RLM(
         model,
         sub_model=sub,
         api_base=endpoint.api_base,
         api_key=endpoint.api_key,
-        limits=Limits(depth=cell.depth, fanout=FANOUT, calls=None, tokens=None, usd=usd),
-        rates=Rates(concurrency=cell.concurrency),
+        limits=Limits(depth=point.depth, fanout=FANOUT, calls=None, tokens=None, usd=usd),
+        rates=Rates(concurrency=point.concurrency),
         strategy=strategy,
-        sandbox=Stepped(window=max(64, cell.concurrency)) if cell.clock == "virtual" else None,
+        sandbox=Stepped(window=max(64, point.concurrency)) if point.clock == "virtual" else None,
     )
 
 
-def policy_of(cell: Cell) -> Policy:
-    """How programs are written in a cell; raises ConfigError for a policy that there is not."""
-    if cell.policy not in POLICIES:
-        raise ConfigError(f"there is no policy {cell.policy!r}; choose one of: {', '.join(POLICIES)}")
-    errors = 0.0 if cell.arm == "map-reduce" else cell.syntax_errors
-    return Policy(name=cell.policy, chunk=cell.chunk, syntax_errors=errors, shared=cell.shared)
+def policy_of(point: Point) -> Policy:
+    """How programs are written in a point; raises ConfigError for a policy that there is not."""
+    if point.policy not in POLICIES:
+        raise ConfigError(f"there is no policy {point.policy!r}; choose one of: {', '.join(POLICIES)}")
+    errors = 0.0 if point.arm == "map-reduce" else point.syntax_errors
+    return Policy(name=point.policy, chunk=point.chunk, syntax_errors=errors, shared=point.shared)
 
 
 def model_usage(by_model: Mapping[str, Usage]) -> Usage:
@@ -87,8 +87,8 @@ def model_usage(by_model: Mapping[str, Usage]) -> Usage:
     return total
 
 
-def _model(name: str, policy: Policy, cell: Cell, knowledge: Knowledge) -> str | Model:
+def _model(name: str, policy: Policy, point: Point, knowledge: Knowledge) -> str | Model:
     """A simulated model as an object; any other by its name."""
     if "/" in name or not simulated(name):
         return name
-    return SimulatedModel(profile_named(name), knowledge, policy=policy, seed=cell.seed)
+    return SimulatedModel(profile_named(name), knowledge, policy=policy, seed=point.seed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rlm_async.bench.cells import Cell
+from rlm_async.bench.points import Point
 from rlm_async.core.usage import ModelInfo, Usage
 from rlm_async.ports import Catalogue
 
@@ -36,13 +36,13 @@ class Estimate:
         return f"{self.questions} questions, about {tokens}: {money} (a guess: it may well be twice that)"
 
 
-def estimated(cells: Sequence[tuple[Cell, int, int]], catalogue: Catalogue) -> Estimate:
-    """The cost of cells, each with its window's tokens and its number of questions that are still to be asked."""
-    usages = [(cell, _question(cell, tokens), count) for cell, tokens, count in cells]
+def estimated(points: Sequence[tuple[Point, int, int]], catalogue: Catalogue) -> Estimate:
+    """The cost of points, each with its window's tokens and its number of questions that are still to be asked."""
+    usages = [(point, _question(point, tokens), count) for point, tokens, count in points]
     infos: dict[str, ModelInfo] = {}
     usd: float | None = 0.0
-    for cell, usage, count in usages:
-        info = infos.setdefault(cell.model, catalogue(cell.model))
+    for point, usage, count in usages:
+        info = infos.setdefault(point.model, catalogue(point.model))
         if info.price is None or usd is None:
             usd = None
         else:
@@ -55,12 +55,12 @@ def estimated(cells: Sequence[tuple[Cell, int, int]], catalogue: Catalogue) -> E
     )
 
 
-def _question(cell: Cell, tokens: int) -> Usage:
-    if cell.arm == "direct":
+def _question(point: Point, tokens: int) -> Usage:
+    if point.arm == "direct":
         return Usage(prompt_tokens=tokens, completion_tokens=DIRECT_REPLY)
     root = Usage(prompt_tokens=TURNS * TURN_PROMPT, completion_tokens=TURNS * TURN_REPLY)
-    if cell.depth == 0:
+    if point.depth == 0:
         return root
-    factor = 1 + CHILD_SHARE * (cell.depth - 1)
+    factor = 1 + CHILD_SHARE * (point.depth - 1)
     read = round(tokens * LEAF_SHARE * factor)
     return root + Usage(prompt_tokens=read, completion_tokens=round(read * REPLY_SHARE))

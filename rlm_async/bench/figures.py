@@ -35,7 +35,7 @@ class Drawn:
 
 def drawn(section: Section, groups: Sequence[Group]) -> list[Drawn]:
     """All figures that a section has points for."""
-    plain = [group for group in groups if group.cell.budget is None]
+    plain = [group for group in groups if group.point.budget is None]
     makers: tuple[tuple[str, str, Callable[[Axes], int]], ...] = (
         ("pareto", "Score against dollars a question, with the Pareto front.", lambda axes: _pareto(axes, groups)),
         ("rot", "Context rot: score against the length of the input.", lambda axes: _rot(axes, plain)),
@@ -54,7 +54,7 @@ def drawn(section: Section, groups: Sequence[Group]) -> list[Drawn]:
         if points == 0:
             continue
         count = sum(len(group.rows) for group in groups)
-        windows = len({(row.cell.size, row.cell.seed) for group in groups for row in group.rows})
+        windows = len({(row.point.size, row.point.seed) for group in groups for row in group.rows})
         where = f"{section.task} ({section.data.partition('@')[0]}), {section.model}, {section.source}"
         axes.set_title(f"{where}, {section.clock} clock", fontsize=9)
         axes.grid(visible=True, alpha=0.3)
@@ -74,13 +74,13 @@ def _bars(mean: Interval) -> list[list[float]]:
 
 
 def _pareto(axes: Axes, groups: Sequence[Group]) -> int:
-    size = max(group.cell.size for group in groups)
-    priced = [(group, usd) for group in groups if group.cell.size == size and (usd := group.usd) is not None]
+    size = max(group.point.size for group in groups)
+    priced = [(group, usd) for group in groups if group.point.size == size and (usd := group.usd) is not None]
     if not priced:
         return 0
     points = [(usd.mean, group.score.mean) for group, usd in priced]
     for (group, usd), point in zip(priced, points, strict=True):
-        colour = COLOURS[group.cell.arm]
+        colour = COLOURS[group.point.arm]
         axes.errorbar(*point, xerr=_bars(usd), yerr=_bars(group.score), fmt="o", color=colour, capsize=2, markersize=4)
         axes.annotate(_short(group), point, fontsize=6, xytext=(4, 3), textcoords="offset points")
     line = [points[index] for index in front(points)]
@@ -92,11 +92,11 @@ def _pareto(axes: Axes, groups: Sequence[Group]) -> int:
 
 
 def _rot(axes: Axes, groups: Sequence[Group]) -> int:
-    lines = _lines(groups, lambda group: group.cell.concurrency)
-    if max((len({group.cell.size for group in line}) for line in lines.values()), default=0) < 2:  # noqa: PLR2004 - a line wants two points
+    lines = _lines(groups, lambda group: group.point.concurrency)
+    if max((len({group.point.size for group in line}) for line in lines.values()), default=0) < 2:  # noqa: PLR2004 - a line wants two points
         return 0
     for label, line in lines.items():
-        _line(axes, label, [(float(group.tokens), group.score) for group in line], line[0].cell.arm)
+        _line(axes, label, [(float(group.tokens), group.score) for group in line], line[0].point.arm)
     axes.set_xscale("log", base=2)
     axes.set(xlabel="tokens of the input, as measured", ylabel="score", ylim=(-0.05, 1.05))
     axes.legend(fontsize=6)
@@ -104,15 +104,15 @@ def _rot(axes: Axes, groups: Sequence[Group]) -> int:
 
 
 def _latency(axes: Axes, groups: Sequence[Group]) -> int:
-    size = max((group.cell.size for group in groups), default=0)
-    lines = _lines([group for group in groups if group.cell.size == size], lambda group: group.cell.size)
-    kept = {label: line for label, line in lines.items() if len({group.cell.concurrency for group in line}) > 1}
+    size = max((group.point.size for group in groups), default=0)
+    lines = _lines([group for group in groups if group.point.size == size], lambda group: group.point.size)
+    kept = {label: line for label, line in lines.items() if len({group.point.concurrency for group in line}) > 1}
     for label, line in kept.items():
-        ordered = sorted(line, key=lambda group: group.cell.concurrency)
-        points = [(float(group.cell.concurrency), group.over_windows(lambda row: row.wall)) for group in ordered]
-        _line(axes, label, points, ordered[0].cell.arm)
+        ordered = sorted(line, key=lambda group: group.point.concurrency)
+        points = [(float(group.point.concurrency), group.over_windows(lambda row: row.wall)) for group in ordered]
+        _line(axes, label, points, ordered[0].point.arm)
         ideal = [group.ideal for group in ordered]
-        axes.plot([x for x, _ in points], ideal, "--", color=COLOURS[ordered[0].cell.arm], linewidth=0.8)
+        axes.plot([x for x, _ in points], ideal, "--", color=COLOURS[ordered[0].point.arm], linewidth=0.8)
     if kept:
         axes.set_xscale("log", base=2)
         axes.set_yscale("log")
@@ -124,12 +124,12 @@ def _latency(axes: Axes, groups: Sequence[Group]) -> int:
 
 
 def _cost(axes: Axes, groups: Sequence[Group]) -> int:
-    size = max((group.cell.size for group in groups), default=0)
+    size = max((group.point.size for group in groups), default=0)
     points: dict[int, Interval] = {}
     for group in groups:
         usd = group.usd
-        if group.cell.size == size and usd is not None and group.cell.arm.startswith("depth"):
-            points.setdefault(group.cell.depth, usd)
+        if group.point.size == size and usd is not None and group.point.arm.startswith("depth"):
+            points.setdefault(group.point.depth, usd)
     if points:
         _line(axes, "depth", [(float(depth), usd) for depth, usd in sorted(points.items())], "depth 1")
         axes.set(xlabel="depth", ylabel=f"US dollars a question (size {size:,})")
@@ -139,18 +139,18 @@ def _cost(axes: Axes, groups: Sequence[Group]) -> int:
 
 
 def _critical(axes: Axes, groups: Sequence[Group]) -> int:
-    lines = _lines(groups, lambda group: group.cell.size)
-    kept = {label: line for label, line in lines.items() if line[0].cell.arm != "direct"}
+    lines = _lines(groups, lambda group: group.point.size)
+    kept = {label: line for label, line in lines.items() if line[0].point.arm != "direct"}
     for label, line in kept.items():
-        ordered = sorted(line, key=lambda group: group.cell.concurrency)
+        ordered = sorted(line, key=lambda group: group.point.concurrency)
         points = [
             (
-                float(group.cell.concurrency),
+                float(group.point.concurrency),
                 group.over_windows(lambda row: row.critical / row.wall if row.wall else 0.0),
             )
             for group in ordered
         ]
-        _line(axes, label, points, ordered[0].cell.arm)
+        _line(axes, label, points, ordered[0].point.arm)
     if kept:
         axes.set_xscale("log", base=2)
         axes.set(xlabel="requests at once", ylabel="critical path / wall", ylim=(0, 1.1))
@@ -159,10 +159,10 @@ def _critical(axes: Axes, groups: Sequence[Group]) -> int:
 
 
 def _by_depth(axes: Axes, groups: Sequence[Group]) -> int:
-    size = max((group.cell.size for group in groups), default=0)
+    size = max((group.point.size for group in groups), default=0)
     chosen: dict[str, Group] = {}
     for group in groups:
-        if group.cell.size == size:
+        if group.point.size == size:
             chosen.setdefault(_short(group), group)
     depths = sorted({depth for group in chosen.values() for row in group.rows for depth in row.by_depth})
     bottom = [0.0] * len(chosen)
@@ -185,11 +185,11 @@ def _used(group: Group, depth: str) -> float:
 
 def _lines(groups: Sequence[Group], apart: Callable[[Group], int]) -> dict[str, list[Group]]:
     """The groups of each label, apart by one more value where that has several."""
-    several = len({apart(group) for group in groups if group.cell.arm != "direct"}) > 1
+    several = len({apart(group) for group in groups if group.point.arm != "direct"}) > 1
     found: dict[str, list[Group]] = {}
     for group in groups:
-        chunk = f", chunk {group.cell.chunk}" if group.cell.chunk else ""
-        label = group.label + chunk + (f" ({apart(group):,})" if several and group.cell.arm != "direct" else "")
+        chunk = f", chunk {group.point.chunk}" if group.point.chunk else ""
+        label = group.label + chunk + (f" ({apart(group):,})" if several and group.point.arm != "direct" else "")
         found.setdefault(label, []).append(group)
     return found
 
@@ -210,4 +210,4 @@ def _line(axes: Axes, label: str, points: Sequence[tuple[float, Interval]], arm:
 
 
 def _short(group: Group) -> str:
-    return f"{group.label}, {group.cell.concurrency}" if group.cell.arm != "direct" else "direct"
+    return f"{group.label}, {group.point.concurrency}" if group.point.arm != "direct" else "direct"

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rlm_async.bench.cells import Row, Source
+from rlm_async.bench.points import Row, Source
 from rlm_async.bench.summary import Group, Section, sections
 from rlm_async.errors import ConfigError
 
@@ -86,15 +86,15 @@ def _table(section: Section, groups: Sequence[Group]) -> str:
 
 def cells_of(group: Group) -> list[str]:
     """The cells of a group's line, as `COLUMNS` names them."""
-    cell, usd = group.cell, group.usd
+    point, usd = group.point, group.usd
     wall = group.mean(lambda row: row.wall)
     money = "unknown" if usd is None else f"{usd.mean:.4f} [{usd.low:.4f}, {usd.high:.4f}]"
     return [
         group.label,
-        f"{cell.size:,}",
+        f"{point.size:,}",
         f"{group.tokens:,}",
-        str(cell.concurrency),
-        str(cell.chunk) if cell.chunk else "",
+        str(point.concurrency),
+        str(point.chunk) if point.chunk else "",
         str(group.score),
         f"{group.walls(0.5):.1f} s",
         f"{group.walls(0.95):.1f} s",

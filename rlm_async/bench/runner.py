@@ -1,4 +1,4 @@
-"""Runs the cells of a sweep, one question after the other, and keeps a row for each; goes on where it stopped."""
+"""Runs the points of a sweep, one question after the other, and keeps a row for each; goes on where it stopped."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import anyio
 
 from rlm_async.api import RLM
 from rlm_async.bench.arms import Endpoint, model_usage, rlm_for
-from rlm_async.bench.cells import Cell, Row, Source
 from rlm_async.bench.measuring import costs, course, coverage
+from rlm_async.bench.points import Point, Row, Source
 from rlm_async.bench.score import scored
 from rlm_async.bench.sim.knowledge import Knowledge
 from rlm_async.bench.sim.profile import simulated
@@ -31,7 +31,7 @@ Told = Callable[[Row], None]
 
 @dataclass(slots=True)
 class Bench:
-    """What all cells of a sweep share. `told` hears of each new row."""
+    """What all points of a sweep share. `told` hears of each new row."""
 
     tasks: Mapping[str, Task]
     knowledge: Knowledge
@@ -42,28 +42,28 @@ class Bench:
     told: Told = lambda _: None
     _windows: dict[tuple[str, int, int], Window] = field(default_factory=dict)
 
-    def run(self, cells: Iterable[Cell]) -> None:
-        """Run every cell whose rows are not there yet. Raises ConfigError; a failed question is a row."""
-        for cell in cells:
-            if cell.budget is not None:
-                self._cell(replace(cell, budget=None))
-            self._cell(cell)
+    def run(self, points: Iterable[Point]) -> None:
+        """Run every point whose rows are not there yet. Raises ConfigError; a failed question is a row."""
+        for point in points:
+            if point.budget is not None:
+                self._point(replace(point, budget=None))
+            self._point(point)
 
-    def window(self, cell: Cell) -> Window:
-        """The window of a cell; the last one made is kept, since cells of one window follow each other."""
-        name = (cell.task, cell.size, cell.seed)
+    def window(self, point: Point) -> Window:
+        """The window of a point; the last one made is kept, since points of one window follow each other."""
+        name = (point.task, point.size, point.seed)
         if name not in self._windows:
             self._windows.clear()
-            self._windows[name] = window(self.tasks[cell.task], cell.size, cell.seed)
+            self._windows[name] = window(self.tasks[point.task], point.size, point.seed)
         return self._windows[name]
 
     def asked(self, made: Window) -> tuple[Question, ...]:
         """The questions of a window that are asked."""
         return made.questions[: self.questions]
 
-    def _cell(self, cell: Cell) -> None:
-        made = self.window(cell)
-        open_ = [number for number in range(len(self.asked(made))) if cell.key(number) not in self.rows]
+    def _point(self, point: Point) -> None:
+        made = self.window(point)
+        open_ = [number for number in range(len(self.asked(made))) if point.key(number) not in self.rows]
         if not open_:
             return
 
@@ -71,48 +71,50 @@ class Bench:
             async with AsyncExitStack() as stack:
                 rlm = None
                 for number in open_:
-                    if rlm is None or cell.budget is not None:  # a budget is each question's own
-                        usd = self._usd(cell, number)
-                        rlm = await stack.enter_async_context(rlm_for(cell, self.knowledge, self.endpoint, usd))
-                    row = await _row(rlm, cell, made, number)
+                    if rlm is None or point.budget is not None:  # a budget is each question's own
+                        usd = self._usd(point, number)
+                        rlm = await stack.enter_async_context(rlm_for(point, self.knowledge, self.endpoint, usd))
+                    row = await _row(rlm, point, made, number)
                     self.rows.add(row)
                     self.told(row)
 
-        if cell.clock == "virtual":
+        if point.clock == "virtual":
             with asyncio.Runner(loop_factory=VirtualLoop) as loop:
                 loop.run(work())
         else:
             anyio.run(work, backend="asyncio")
 
-    def _usd(self, cell: Cell, number: int) -> float | None:
-        """The part that a budget leaves of what the cell used without one. Raises ConfigError without a price."""
-        if cell.budget is None:
+    def _usd(self, point: Point, number: int) -> float | None:
+        """The part that a budget leaves of what the point used without one. Raises ConfigError without a price."""
+        if point.budget is None:
             return None
-        used = self.rows[replace(cell, budget=None).key(number)].usd
+        used = self.rows[replace(point, budget=None).key(number)].usd
         if not used:
-            raise ConfigError(f"--budget: the price of {cell.model} is unknown, so no part of it can be set as a limit")
-        return used * cell.budget
+            raise ConfigError(
+                f"--budget: the price of {point.model} is unknown, so no part of it can be set as a limit"
+            )
+        return used * point.budget
 
 
-async def _row(rlm: RLM, cell: Cell, made: Window, number: int) -> Row:
+async def _row(rlm: RLM, point: Point, made: Window, number: int) -> Row:
     try:
         answer = await rlm.ask(made.questions[number].text, made.context)
     except ConfigError:
         raise
     except RLMError as error:
         answer = _failed(error)
-    return row(cell, made, number, answer)
+    return row(point, made, number, answer)
 
 
-def row(cell: Cell, made: Window, number: int, answer: Answer) -> Row:
+def row(point: Point, made: Window, number: int, answer: Answer) -> Row:
     """The row of an answer."""
     question = made.questions[number]
     usage = model_usage(answer.usage.by_model)
     went = course(answer)
     return Row(
-        key=cell.key(number),
-        cell=cell,
-        source=source_of(cell.model, cell.sub_model),
+        key=point.key(number),
+        point=point,
+        source=source_of(point.model, point.sub_model),
         family=question.family,
         tokens=made.tokens,
         score=0.0 if answer.status == "failed" else scored(question.kind, answer.text, question.gold),

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from rlm_async.bench.cells import Row
+from rlm_async.bench.points import Row
 from rlm_async.errors import ConfigError
 
 

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from rlm_async.bench.cells import Cell, Row, Source
+from rlm_async.bench.points import Point, Row, Source
 from rlm_async.bench.score import Interval, interval, quantile
 
 
@@ -25,7 +25,7 @@ class Section:
 class Group:
     """The rows of one point of a sweep, over its windows. Dollars and tokens are means a question."""
 
-    cell: Cell
+    point: Point
     """Of any of the rows; its seed means nothing."""
     rows: tuple[Row, ...]
 
@@ -38,7 +38,7 @@ class Group:
         """The mean of a figure with its interval."""
         windows: dict[int, list[float]] = {}
         for row in self.rows:
-            windows.setdefault(row.cell.seed, []).append(value(row))
+            windows.setdefault(row.point.seed, []).append(value(row))
         return interval(list(windows.values()))
 
     def mean(self, value: Callable[[Row], float]) -> float:
@@ -69,45 +69,45 @@ class Group:
     @property
     def label(self) -> str:
         """What tells the point from others of its section."""
-        cell = self.cell
-        parts: list[str] = [cell.arm]
-        if cell.policy != "map-reduce":
-            parts.append(cell.policy)
-        if cell.syntax_errors:
-            parts.append(f"{cell.syntax_errors:.0%} syntax errors")
-        if cell.budget is not None:
-            parts.append(f"{cell.budget:.0%} budget")
-        if not cell.shared:
+        point = self.point
+        parts: list[str] = [point.arm]
+        if point.policy != "map-reduce":
+            parts.append(point.policy)
+        if point.syntax_errors:
+            parts.append(f"{point.syntax_errors:.0%} syntax errors")
+        if point.budget is not None:
+            parts.append(f"{point.budget:.0%} budget")
+        if not point.shared:
             parts.append("nothing shared")
-        if cell.sub_model != cell.model:
-            parts.append(f"sub-queries: {cell.sub_model}")
+        if point.sub_model != point.model:
+            parts.append(f"sub-queries: {point.sub_model}")
         return ", ".join(parts)
 
 
 def ideal_wall(row: Row) -> float:
     """No schedule of these calls ends sooner than the longest chain, nor than the root and its share of the work."""
     below = max(row.work - row.serial, 0.0)
-    return max(row.critical, row.serial + below / max(row.cell.concurrency, 1))
+    return max(row.critical, row.serial + below / max(row.point.concurrency, 1))
 
 
 def sections(rows: Iterable[Row]) -> dict[Section, list[Group]]:
     """The groups of each section, in a fixed order."""
-    found: dict[Section, dict[Cell, list[Row]]] = {}
+    found: dict[Section, dict[Point, list[Row]]] = {}
     for row in rows:
-        cell = row.cell
-        section = Section(row.source, cell.model, cell.task, cell.data, cell.clock)
-        found.setdefault(section, {}).setdefault(replace(cell, seed=0), []).append(row)
+        point = row.point
+        section = Section(row.source, point.model, point.task, point.data, point.clock)
+        found.setdefault(section, {}).setdefault(replace(point, seed=0), []).append(row)
     return {section: _ordered(found[section]) for section in sorted(found)}
 
 
-def _ordered(groups: dict[Cell, list[Row]]) -> list[Group]:
-    made = [Group(cell, tuple(rows)) for cell, rows in groups.items()]
-    return sorted(made, key=lambda group: (group.cell.size, _rank(group.cell), group.cell.concurrency, group.label))
+def _ordered(groups: dict[Point, list[Row]]) -> list[Group]:
+    made = [Group(point, tuple(rows)) for point, rows in groups.items()]
+    return sorted(made, key=lambda group: (group.point.size, _rank(group.point), group.point.concurrency, group.label))
 
 
-def _rank(cell: Cell) -> int:
+def _rank(point: Point) -> int:
     order = ("direct", "depth 0", "depth 1", "depth 2", "depth 3", "map-reduce", "auto")
-    return order.index(cell.arm)
+    return order.index(point.arm)
 
 
 def front(points: Sequence[tuple[float, float]]) -> list[int]:

@@ -1,4 +1,4 @@
-"""Which cells a command asks for, in an order that makes each window once."""
+"""Which points a command asks for, in an order that makes each window once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from rlm_async.bench.cells import ARMS, Arm, Cell, Clock
+from rlm_async.bench.points import ARMS, Arm, Clock, Point
 from rlm_async.bench.sim.profile import simulated
 from rlm_async.bench.windows import Task
 from rlm_async.errors import ConfigError
@@ -44,14 +44,14 @@ class Sweep:
                 raise ConfigError("--budget: use none, or parts of what is used without one, such as 50% or 0.25")
 
 
-def cells(sweep: Sweep, tasks: Mapping[str, Task]) -> Iterator[Cell]:
-    """The cells of a sweep, window by window, each once."""
+def points(sweep: Sweep, tasks: Mapping[str, Task]) -> Iterator[Point]:
+    """The points of a sweep, window by window, each once."""
     for task in tasks.values():
         for size, seed in product(sweep.sizes or task.sizes, range(sweep.seeds)):
             yield from dict.fromkeys(_of_window(sweep, task, size, seed))
 
 
-def _of_window(sweep: Sweep, task: Task, size: int, seed: int) -> Iterator[Cell]:
+def _of_window(sweep: Sweep, task: Task, size: int, seed: int) -> Iterator[Point]:
     varied = product(
         sweep.models, sweep.arms, sweep.concurrency, sweep.chunks, sweep.budgets, sweep.policies,
         sweep.syntax_errors, sweep.shared,
@@ -60,7 +60,7 @@ def _of_window(sweep: Sweep, task: Task, size: int, seed: int) -> Iterator[Cell]
         if arm in UNCHUNKED and budget is not None:
             continue
         whole = arm in UNCHUNKED
-        yield Cell(
+        yield Point(
             task=task.name,
             size=size,
             seed=seed,

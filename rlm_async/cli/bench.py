@@ -10,15 +10,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rlm_async.bench.arms import Endpoint
-from rlm_async.bench.cells import Cell, Row
 from rlm_async.bench.corpora import Corpora
 from rlm_async.bench.estimate import estimated
+from rlm_async.bench.points import Point, Row
 from rlm_async.bench.runner import Bench, source_of
 from rlm_async.bench.sim.model import SimulatedModel
 from rlm_async.bench.sim.profile import PROFILES, Profile, simulated
 from rlm_async.bench.sim.programs import POLICIES, Policy
 from rlm_async.bench.store import Rows, read_rows
-from rlm_async.bench.sweep import Sweep, arm_named, cells
+from rlm_async.bench.sweep import Sweep, arm_named, points
 from rlm_async.bench.tasks.catalogue import TASKS, opened
 from rlm_async.cli.amounts import count, duration
 from rlm_async.cli.options import key_of
@@ -81,8 +81,8 @@ def ran(typed: Typed, *, yes: bool, quiet: bool) -> int:
             write_line(line_of(row), sys.stderr)
 
     bench = Bench(tasks, knowledge, Rows(Path(typed.output)), endpoint, typed.questions, told)
-    wanted = list(cells(sweep, tasks))
-    if any(source_of(cell.model, cell.sub_model) == "real" for cell in wanted):
+    wanted = list(points(sweep, tasks))
+    if any(source_of(point.model, point.sub_model) == "real" for point in wanted):
         _confirm(bench, wanted, yes=yes)
     bench.run(wanted)
     if not quiet:
@@ -92,10 +92,10 @@ def ran(typed: Typed, *, yes: bool, quiet: bool) -> int:
 
 def line_of(row: Row) -> str:
     """A row in one line."""
-    cell = row.cell
+    point = row.point
     usd = "price unknown" if row.usd is None else f"${row.usd:.4f}"
     parts = [
-        f"{cell.task} {count(cell.size)} #{cell.seed} {cell.arm} {cell.model}",
+        f"{point.task} {count(point.size)} #{point.seed} {point.arm} {point.model}",
         f"{row.family}: {row.score:.2f} {row.status}",
         f"{count(row.calls, 'call')}, {count(row.prompt_tokens + row.completion_tokens, 'token')}, {usd}",
         f"{duration(row.wall)}, {row.peak} at once, {row.coverage:.0%} read",
@@ -182,18 +182,18 @@ def _sweep(typed: Typed) -> Sweep:
     )
 
 
-def _confirm(bench: Bench, wanted: Sequence[Cell], *, yes: bool) -> None:
+def _confirm(bench: Bench, wanted: Sequence[Point], *, yes: bool) -> None:
     """Tell what it will cost, and ask. Raises ConfigError where nobody can be asked."""
     from rlm_async.models.catalogue import PriceList  # noqa: PLC0415 - prices are looked up only where there are some
 
     open_ = []
-    for cell in wanted:
-        if source_of(cell.model, cell.sub_model) != "real":
+    for point in wanted:
+        if source_of(point.model, point.sub_model) != "real":
             continue
-        made = bench.window(cell)
+        made = bench.window(point)
         asked = range(len(bench.asked(made)))
-        left = sum(cell.key(number) not in bench.rows for number in asked)
-        open_.append((cell, made.tokens, left))
+        left = sum(point.key(number) not in bench.rows for number in asked)
+        open_.append((point, made.tokens, left))
     write_line(str(estimated(open_, PriceList())), sys.stderr)
     if yes:
         return

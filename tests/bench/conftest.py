@@ -9,7 +9,7 @@ import pytest
 from rlm_async.bench.corpora import Corpora
 from rlm_async.bench.runner import Bench
 from rlm_async.bench.store import Rows
-from rlm_async.bench.sweep import Sweep, cells
+from rlm_async.bench.sweep import Sweep, points
 from rlm_async.bench.tasks.catalogue import TASKS, opened
 
 SIZES = {
@@ -50,7 +50,7 @@ def measured(everything, tmp_path):
     def run(task, *, questions=None, model="sim-oracle", rows=None, **options):
         sweep = Sweep(models=[(model, model)], clock="virtual", **{"seeds": 1, "sizes": [SIZES[task]], **options})
         bench = Bench({task: tasks[task]}, knowledge, rows or Rows(tmp_path / f"{task}.jsonl"), questions=questions)
-        bench.run(cells(sweep, bench.tasks))
+        bench.run(points(sweep, bench.tasks))
         return list(bench.rows)
 
     return run

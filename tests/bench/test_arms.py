@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rlm_async.bench.arms import rlm_for
-from rlm_async.bench.cells import ARMS, Cell
+from rlm_async.bench.points import ARMS, Point
 from rlm_async.bench.sim.knowledge import Knowledge
 from rlm_async.bench.summary import ideal_wall
 from rlm_async.bench.tasks.catalogue import TASKS
@@ -18,10 +18,10 @@ READING = [arm for arm in ARMS if arm != "depth 0"]
 @pytest.mark.parametrize("task", TASKS)
 def test_without_leaf_errors_every_arm_is_always_right(measured, task):
     rows = measured(task, arms=READING, questions={"oolong_pairs": 1}.get(task, 2))
-    assert {row.cell.arm for row in rows} == set(READING)
-    assert [(row.cell.arm, row.family, row.said) for row in rows if row.score < 1 or row.status != "complete"] == []
+    assert {row.point.arm for row in rows} == set(READING)
+    assert [(row.point.arm, row.family, row.said) for row in rows if row.score < 1 or row.status != "complete"] == []
     least = 0.9 if task == "cuad_corpus" else 1.0  # lines at the seams of pieces are counted by whole lines
-    assert all(row.coverage >= least for row in rows if task != "sniah" or row.cell.arm == "direct")
+    assert all(row.coverage >= least for row in rows if task != "sniah" or row.point.arm == "direct")
 
 
 def test_depth_zero_asks_nobody(measured):
@@ -44,8 +44,8 @@ def test_the_direct_arm_sees_the_whole_window_and_may_say_all_it_wants(everythin
             return Completion(text="Answer: 1")
 
     made = window(everything[0]["oolong_trec"], SIZES["oolong_trec"], 0)
-    cell = Cell(task="oolong_trec", size=4096, seed=0, arm="direct", model="sim-strong", sub_model="sim-strong")
-    rlm = rlm_for(cell, Knowledge(), _nowhere())
+    point = Point(task="oolong_trec", size=4096, seed=0, arm="direct", model="sim-strong", sub_model="sim-strong")
+    rlm = rlm_for(point, Knowledge(), _nowhere())
     watched = type(rlm)(Watched(), strategy=rlm.strategy, limits=rlm.limits)
     anyio.run(watched.ask, made.questions[0].text, made.context)
     assert made.context.text in seen[0].messages[-1].text
@@ -63,10 +63,10 @@ def test_one_at_a_time_and_sixty_four_at_once_give_identical_answers(measured, t
     rows = measured(task, model="sim-middle", arms=["depth 1", "depth 2"], concurrency=[1, 64], questions=1)
     said = {}
     for row in rows:
-        said.setdefault((row.cell.arm, row.key[-1]), []).append((row.said, row.calls, row.usd, row.status))
+        said.setdefault((row.point.arm, row.key[-1]), []).append((row.said, row.calls, row.usd, row.status))
     assert len(said) == 2
     assert all(one == other for one, other in said.values())
-    assert {row.peak for row in rows if row.cell.concurrency == 1} == {1}
+    assert {row.peak for row in rows if row.point.concurrency == 1} == {1}
     assert max(row.peak for row in rows) > 1
 
 
@@ -87,7 +87,7 @@ def test_a_needle_gains_nothing_from_depth(measured):
 def test_a_map_gains_from_concurrency_what_there_is_to_gain(measured):
     rows = measured("oolong_trec", arms=["map-reduce"], concurrency=[1, 4, 16], chunks=[4], questions=1)
     for row in rows:
-        assert row.peak == min(row.cell.concurrency, row.calls)
+        assert row.peak == min(row.point.concurrency, row.calls)
         assert ideal_wall(row) <= row.wall * 1.000001
         assert row.wall <= ideal_wall(row) + row.longest  # Graham's bound (1966): no slot is ever idle
     assert rows[0].wall > 6 * rows[2].wall
@@ -98,7 +98,7 @@ def test_without_syntax_errors_depth_does_not_hurt_and_with_many_it_does(measure
     rows = measured("oolong_trec", syntax_errors=[0.0, 0.8], **options)
     mean = {}
     for row in rows:
-        mean.setdefault((row.cell.syntax_errors, row.cell.arm), []).append(row.coverage)
+        mean.setdefault((row.point.syntax_errors, row.point.arm), []).append(row.coverage)
     assert mean[0.0, "depth 2"] == mean[0.0, "depth 1"] == [1.0] * 4
     assert sum(mean[0.8, "depth 2"]) < sum(mean[0.8, "depth 1"]) < 4
 
@@ -106,7 +106,7 @@ def test_without_syntax_errors_depth_does_not_hurt_and_with_many_it_does(measure
 def test_a_budget_is_a_part_of_what_was_used_without_one_and_shows_in_coverage(measured):
     rows = measured("oolong_trec", arms=["map-reduce"], budgets=[0.5], chunks=[4], questions=1)
     whole, half = rows
-    assert (whole.cell.budget, half.cell.budget) == (None, 0.5)
+    assert (whole.point.budget, half.point.budget) == (None, 0.5)
     assert half.usd <= whole.usd * 0.5
     assert half.coverage < whole.coverage == 1.0
 
@@ -124,12 +124,12 @@ def test_nothing_shared_costs_what_repeated_lines_cost(measured):
 def test_usage_counts_every_model(everything, tmp_path):
     from rlm_async.bench.runner import Bench
     from rlm_async.bench.store import Rows
-    from rlm_async.bench.sweep import Sweep, cells
+    from rlm_async.bench.sweep import Sweep, points
 
     tasks, knowledge = everything
     sweep = Sweep(models=[("sim-strong", "sim-weak")], arms=["depth 1"], sizes=[4_096], seeds=1, clock="virtual")
     bench = Bench({"oolong_trec": tasks["oolong_trec"]}, knowledge, Rows(tmp_path / "rows"), questions=1)
-    bench.run(cells(sweep, bench.tasks))
+    bench.run(points(sweep, bench.tasks))
     (row,) = bench.rows
     assert len(row.by_model) == 2
     assert row.calls == sum(calls for calls, _, _ in row.by_model.values())

@@ -11,9 +11,9 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from rlm_async.bench.cells import Cell
 from rlm_async.bench.estimate import estimated
-from rlm_async.bench.sweep import Sweep, arm_named, cells
+from rlm_async.bench.points import Point
+from rlm_async.bench.sweep import Sweep, arm_named, points
 from rlm_async.cli.app import app
 from rlm_async.core.usage import ModelInfo, Price
 from rlm_async.errors import ConfigError
@@ -39,7 +39,7 @@ def test_run_and_report_from_the_command_line(command, tmp_path):
     done = command("run", "babi_chain", *SMALL, "--depth", "0,1", "--arms", "direct")
     assert (done.exit_code, done.stdout) == (0, "")
     rows = [json.loads(line) for line in (tmp_path / "bench.jsonl").read_text().splitlines()]
-    assert [row["cell"]["arm"] for row in rows] == ["direct", "depth 0", "depth 1"]
+    assert [row["point"]["arm"] for row in rows] == ["direct", "depth 0", "depth 1"]
     assert {row["source"] for row in rows} == {"simulated"}
     assert "babi_chain 2,048 #0 depth 1 sim-strong | " in done.stderr
     again = command("run", "babi_chain", *SMALL, "--depth", "0,1", "--arms", "direct")
@@ -84,7 +84,7 @@ def test_money_is_not_spent_unasked(command, tmp_path):
 
 def test_an_estimate_counts_what_is_left_to_ask():
     info = ModelInfo(name="m", price=Price(prompt=1.0, completion=10.0))
-    direct, deep = (Cell(task="t", size=9, seed=0, arm=arm, model="m", sub_model="m") for arm in ("direct", "depth 2"))
+    direct, deep = (Point(task="t", size=9, seed=0, arm=arm, model="m", sub_model="m") for arm in ("direct", "depth 2"))
     cheap = estimated([(direct, 100_000, 2)], lambda _: info)
     assert (cheap.questions, cheap.prompt_tokens) == (2, 200_000)
     assert cheap.usd == pytest.approx(0.2 + 2 * 0.015)
@@ -100,7 +100,7 @@ def test_a_sweep_names_each_cell_once(everything):
     sweep = Sweep(
         models=[("a", "a")], arms=["direct", "depth 1"], sizes=[1, 2], seeds=2, concurrency=[1, 4], chunks=[5, 6]
     )
-    found = list(cells(sweep, tasks))
+    found = list(points(sweep, tasks))
     assert len(found) == len(set(found)) == 2 * 2 * (1 + 4)
     assert arm_named("2") == "depth 2"
     with pytest.raises(ConfigError):

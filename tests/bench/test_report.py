@@ -13,7 +13,7 @@ from tests.bench.test_store import row
 PNG = b"\x89PNG\r\n"
 
 
-def many(variant, **cell):
+def many(variant, **point):
     """Rows of two windows for two arms, two sizes and two degrees of concurrency."""
     made = []
     for seed in (0, 1):
@@ -21,16 +21,16 @@ def many(variant, **cell):
             for size in (8_000, 32_000):
                 for concurrency in (1, 64):
                     base = row(
-                        f"{seed}{arm}{size}{concurrency}{sorted(cell.items())}",
+                        f"{seed}{arm}{size}{concurrency}{sorted(point.items())}",
                         usd=0.1 * size,
                         wall=9.0 / concurrency,
-                        source=source(cell),
+                        source=source(point),
                     )
-                    varied = {"seed": seed, "arm": arm, "size": size, "concurrency": concurrency, **cell}
+                    varied = {"seed": seed, "arm": arm, "size": size, "concurrency": concurrency, **point}
                     made.append(
                         variant(
                             base,
-                            cell=variant(base.cell, **varied),
+                            point=variant(base.point, **varied),
                             tokens=size,
                             critical=0.1,
                             by_depth={"0": (1, 9, 0.1)},
@@ -39,8 +39,8 @@ def many(variant, **cell):
     return made
 
 
-def source(cell):
-    model = cell.get("model", "openai/gpt")
+def source(point):
+    model = point.get("model", "openai/gpt")
     return "simulated" if model.startswith("sim") else "local" if model == "local" else "real"
 
 
@@ -58,7 +58,7 @@ def test_models_data_sets_and_clocks_are_never_mixed(variant):
     assert len(found) == 7
     for section, groups in found.items():
         inside = [one for group in groups for one in group.rows]
-        assert {(one.source, one.cell.model, one.cell.data, one.cell.clock) for one in inside} == {
+        assert {(one.source, one.point.model, one.point.data, one.point.clock) for one in inside} == {
             (section.source, section.model, section.data, section.clock)
         }
     assert sum(len(group.rows) for groups in found.values() for group in groups) == len(rows)
@@ -95,7 +95,7 @@ def test_a_figure_without_points_is_left_out(tmp_path):
 def test_what_the_data_set_was_stands_in_the_table(variant, tmp_path):
     pytest.importorskip("matplotlib", reason="the extra `bench` is not installed")
     base = row()
-    write_report([variant(base, cell=variant(base.cell, data="sample@00ff"))], tmp_path / "bench.html")
+    write_report([variant(base, point=variant(base.point, data="sample@00ff"))], tmp_path / "bench.html")
     assert "data: sample@00ff" in (tmp_path / "bench.html").read_text()
 
 
@@ -105,5 +105,5 @@ def test_the_pareto_front_is_what_nothing_beats():
 
 def test_no_schedule_beats_the_ideal(variant):
     base = row(work=100.0, serial=20.0, critical=25.0)
-    at = {many_: ideal_wall(variant(base, cell=variant(base.cell, concurrency=many_))) for many_ in (1, 8, 1_000)}
+    at = {many_: ideal_wall(variant(base, point=variant(base.point, concurrency=many_))) for many_ in (1, 8, 1_000)}
     assert at == {1: 100.0, 8: 30.0, 1_000: 25.0}

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from rlm_async.bench.cells import Cell, Row
+from rlm_async.bench.points import Point, Row
 from rlm_async.bench.store import Rows, read_rows
 from rlm_async.errors import ConfigError
 
 
 def row(key="a-0", **facts):
-    cell = Cell(task="sniah", size=8, seed=facts.pop("seed", 0), arm="direct", model="m", sub_model="m")
+    point = Point(task="sniah", size=8, seed=facts.pop("seed", 0), arm="direct", model="m", sub_model="m")
     whole = {"source": "real", "family": "single", "tokens": 8, "score": 1.0, "status": "complete", **facts}
-    return Row(key=key, cell=cell, **whole)
+    return Row(key=key, point=point, **whole)
 
 
 def test_rows_come_back_as_they_were_written(tmp_path):
@@ -44,12 +44,12 @@ def test_a_file_of_something_else_is_refused(tmp_path):
 
 
 def test_a_cell_is_named_by_all_of_it(variant):
-    cell = row().cell
+    point = row().point
     others = [
-        variant(cell, **{name: value})
+        variant(point, **{name: value})
         for name, value in {"seed": 1, "data": "trec@1", "concurrency": 2, "shared": False, "clock": "virtual"}.items()
     ]
-    assert len({cell.key(0), cell.key(1), *(other.key(0) for other in others)}) == 7
+    assert len({point.key(0), point.key(1), *(other.key(0) for other in others)}) == 7
 
 
 def test_what_is_there_is_not_asked_again(measured, tmp_path):

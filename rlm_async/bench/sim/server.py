@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -146,13 +145,6 @@ class Server:
         self._tokens = dict.fromkeys(self._tokens, 0)
         self._refused = 0
         return web.Response(status=204)
-
-
-async def serve(models: Mapping[str, SimulatedModel], host: str, port: int, ready: asyncio.Future[str]) -> None:
-    """Serve until cancelled; `ready` is given the address."""
-    async with Server(models).serving(host, port) as url:
-        ready.set_result(url)
-        await asyncio.Event().wait()
 
 
 def _request(body: _Body) -> Request:

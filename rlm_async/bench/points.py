@@ -1,4 +1,4 @@
-"""What is run: a cell is one point of a sweep, a row is what one question in it came to."""
+"""What is run: a point is one setting of a sweep on one window, a row is what one question there came to."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ Clock = Literal["virtual", "real"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
-    """One point of a sweep, for one window. All of it names its rows."""
+class Point:
+    """One setting of a sweep, on one window. All of it names its rows."""
 
     task: str
     size: int
@@ -28,7 +28,7 @@ class Cell:
     concurrency: int = 64
     chunk: int = 40
     budget: float | None = None
-    """The part of what the same cell used without a limit; None is no limit."""
+    """The part of what the same point used without a limit; None is no limit."""
     policy: str = "map-reduce"
     syntax_errors: float = 0.0
     shared: bool = True
@@ -36,7 +36,7 @@ class Cell:
     data: str = ""
 
     def key(self, question: int) -> str:
-        """The name of one question's row in this cell."""
+        """The name of one question's row in this point."""
         return f"{digest(json.dumps(asdict(self), sort_keys=True))}-{question}"
 
     @property
@@ -52,7 +52,7 @@ class Row:
     """What one question came to. Times in seconds; `usd` None is unknown."""
 
     key: str
-    cell: Cell
+    point: Point
     source: Source
     family: str
     tokens: int
@@ -93,7 +93,7 @@ class Row:
     def read(cls, line: str) -> Row:
         """A row from its line; raises ValueError or TypeError for one that is none."""
         made = json.loads(line)
-        made["cell"] = Cell(**made["cell"])
+        made["point"] = Point(**made["point"])
         for name in ("by_depth", "by_model"):
             made[name] = {key: tuple(value) for key, value in made[name].items()}
         return cls(**made)
