@@ -58,10 +58,11 @@ class Keeping:
 
 async def run_kept(query: Query, equipment: Equipment, naming: Naming, keeping: Keeping | None) -> Answer:
     """`engine.run.run`, kept where `keeping` says; raises ConfigError where the journal cannot be written."""
-    if keeping is None:
+    if keeping is None or query.strategy not in equipment.strategies:  # which is refused: there will be no run
         return await run(query, equipment, naming)
     opening = keeping.opening(query, equipment, naming)
-    recording = await anyio.to_thread.run_sync(keeping.journal.begin, opening)
+    with anyio.CancelScope(shield=True):  # what has begun must be ended, below
+        recording = await anyio.to_thread.run_sync(keeping.journal.begin, opening)
     equipment = replace(
         equipment,
         model=Cache(equipment.model, recording),

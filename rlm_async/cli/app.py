@@ -144,6 +144,7 @@ def demo(
     ] = "local:1.5b",
     api_base: options.ApiBase = None,
     api_key_env: options.ApiKeyEnv = None,
+    journal: options.JournalFile = None,
     yes: Yes = False,
     no_color: options.NoColor = False,
 ) -> None:
@@ -153,7 +154,7 @@ def demo(
         from rlm_async.cli import demo as demonstration  # noqa: PLC0415 - see the first line of this module
 
         key = options.key_of(api_key_env, api_base, os.environ)
-        choices = options.Choices(model=model, api_base=api_base, api_key=key)
+        choices = options.Choices(model=model, api_base=api_base, api_key=key, journal=journal)
         return demonstration.shown(choices, yes=yes, color=not no_color)
 
     guarded(work)

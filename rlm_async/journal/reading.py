@@ -33,6 +33,7 @@ class Reader:
         """Read over `connection`, which is closed with the reader."""
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA query_only=ON")
+        connection.create_function("folded", 1, str.casefold, deterministic=True)  # SQLite's lower() knows ASCII only
         self._connection = connection
         self._path = path
         self._lock = threading.RLock()
@@ -233,8 +234,8 @@ def _clauses(wanted: RunFilter) -> tuple[list[str], list[object]]:
             clauses.append(clause)
             values.append(value)
     if wanted.text:
-        clauses.append("(instr(lower(question), ?) OR instr(lower(text), ?))")
-        values += [wanted.text.lower()] * 2
+        clauses.append("(instr(folded(question), ?) OR instr(folded(text), ?))")
+        values += [wanted.text.casefold()] * 2
     return clauses, values
 
 

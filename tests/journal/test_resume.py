@@ -8,7 +8,7 @@ import pytest
 from rlm_async import Limits, ModelInfo, Price
 from rlm_async.core.events import CellEnded
 from rlm_async.core.usage import Usage
-from rlm_async.errors import ModelRejected, RLMError
+from rlm_async.errors import ConfigError, ModelRejected, RLMError
 from rlm_async.journal import Journal, RunFilter
 from rlm_async.testing import ScriptedModel
 from tests.journal.conftest import FAN, LONG, PlainSandboxes, Player, code, is_root
@@ -228,3 +228,16 @@ async def test_a_model_s_error_ends_in_the_journal_too(kept, journal):
     run = journal.run("last")
     assert (run.status, run.error) == ("failed", "ModelRejected: no such model")
     assert [one.error for one in journal.completions(run.run)] == ["ModelRejected: no such model"]
+
+
+async def test_what_is_refused_before_it_begins_leaves_no_run(kept, journal):
+    with pytest.raises(ConfigError, match="there is no strategy"):
+        await kept(Player(FAN).model(), journal=journal, strategy="hope").ask("what?", LONG)
+    assert journal.runs() == []
+
+
+async def test_a_run_that_is_given_up_as_it_begins_is_told_as_given_up(kept, journal):
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await kept(Player(FAN).model(), journal=journal).ask("what?", LONG)
+    assert [run.status for run in journal.runs()] in ([], ["interrupted"])

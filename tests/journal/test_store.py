@@ -87,6 +87,11 @@ def test_a_run_is_found_by_the_beginning_of_its_name_or_as_the_last(journal):
             journal.run(name)
 
 
+def test_runs_are_found_by_words_in_any_alphabet(journal):
+    write(journal, "run-1", prompt="Über ÇA")
+    assert len(journal.runs(RunFilter(text="über ça"))) == len(journal.runs(RunFilter(text="ÜBER"))) == 1
+
+
 def test_an_empty_journal_has_no_last_run(journal):
     assert journal.runs() == []
     with pytest.raises(ConfigError, match="there is no run 'last'"):
