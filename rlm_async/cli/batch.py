@@ -31,6 +31,7 @@ from rlm_async.cli.interruption import SIGNALLED, Interruption, interruptible
 from rlm_async.cli.options import Choices, limits
 from rlm_async.cli.report import COMPLETE, FAILED, PARTIAL
 from rlm_async.cli.streams import write_line
+from rlm_async.cli.telemetry import exported
 from rlm_async.cli.text import as_json
 from rlm_async.contexts import load_async
 from rlm_async.core.context import EMPTY, Context
@@ -136,7 +137,8 @@ def run(asked: Asked) -> int:
     line = ProgressLine(sys.stderr, time.monotonic, quiet=asked.mode.quiet)
     with Results.opened(Path(asked.output), fresh=asked.mode.overwrite and not asked.mode.dry_run) as results:
         work = _Work(asked, what, form, results, EMPTY, line)
-        return anyio.run(partial(_run, work), backend="asyncio")  # litellm knows no other loop
+        with exported(quiet=asked.mode.quiet):
+            return anyio.run(partial(_run, work), backend="asyncio")  # litellm knows no other loop
 
 
 async def _run(work: _Work) -> int:

@@ -14,6 +14,7 @@ from rlm_async.batch.pipe import serve
 from rlm_async.cli.batch_job import opened
 from rlm_async.cli.interruption import SIGNALLED, interruptible
 from rlm_async.cli.streams import write_line
+from rlm_async.cli.telemetry import exported
 from rlm_async.errors import ConfigError
 
 STDIO = "stdio"
@@ -35,6 +36,11 @@ class Serving:
 
 def run(serving: Serving) -> int:
     """Work until there is nothing more to do, or a signal comes; returns the exit status."""
+    with exported(quiet=serving.quiet):
+        return _run(serving)
+
+
+def _run(serving: Serving) -> int:
     if serving.executor == STDIO:
         return _piped(serving)
     if serving.executor.startswith(("postgresql://", "postgres://")):
