@@ -7,7 +7,7 @@ TESTED := $(VENV)/.tested
 SOURCES := $(shell git ls-files 'rlm_async/*' 'tests/*' pyproject.toml README.md 'docs/*.md' 2>/dev/null | grep -v ' ')
 PYTEST := $(BIN)/python -m pytest -q -n auto --cov --cov-report=
 
-.PHONY: demo test check lint types imports coverage docs clean help
+.PHONY: demo test check lint types imports coverage docs fuzz clean help
 
 help:  ## say what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -47,6 +47,11 @@ $(TESTED): $(STAMP) $(SOURCES)
 
 coverage: $(TESTED)
 	$(BIN)/coverage report
+
+FUZZ_SECONDS ?= 60
+fuzz: $(STAMP)  ## look for holes in the sandbox's policy and wire with atheris, FUZZ_SECONDS each
+	$(BIN)/python -m pip install --quiet --group fuzz
+	for target in policy wire; do $(BIN)/python -W ignore -m tests.sandbox.fuzz.run $$target $(FUZZ_SECONDS) || exit 1; done
 
 clean:  ## remove what was built
 	rm -rf $(VENV) build dist .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -11,7 +11,7 @@ import pytest
 @pytest.fixture(autouse=True)
 def unawaited_coroutines_end_here(request):
     """In a worker these warnings are switched off; here, only for the folders that run cells without one."""
-    if request.path.parent.name not in {"runtime", "policy", "usability"}:
+    if request.path.parent.name not in {"runtime", "policy", "usability", "fuzz"}:
         yield
         return
     with warnings.catch_warnings():

@@ -1,0 +1,168 @@
+"""What is tried with input that nobody has thought of: the policy against plain CPython, and the wire against bytes."""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import io
+import json
+import re
+import signal
+import warnings
+from pathlib import Path
+
+from rlm_async.sandbox import wire
+from rlm_async.sandbox.policy import Guards, PolicyError, compile_cell, is_refusal
+from tests.sandbox.policy import attack_run
+
+HERE = Path(__file__).resolve().parent
+CORPORA = (HERE.parent / "attacks" / "own.jsonl", HERE.parent / "policy" / "attacks.jsonl")
+_KEPT_FROM_PLAIN = {
+    "open", "eval", "exec", "compile", "input", "breakpoint", "help", "exit", "quit", "memoryview", "__import__",
+    "globals", "locals", "vars", "dir", "id", "type", "print",
+}  # fmt: skip
+_HARMLESS = ("WIN", "class rlm_async.sandbox.policy.")
+"""What attacks of the corpora leave where they believe to have won, and classes of ours that code is meant to have."""
+_MOST_FRAME = 1 << 16
+
+
+class Late(BaseException):
+    """A program that takes too long is given up; no code can catch it."""
+
+
+_BOMB = re.compile(r"\d{5}|\*\*|<<|while|itertools|iter\(|range\(1_|\de\d|recur|permut")
+"""What may compute or grow for long inside C, where no alarm of ours is heard."""
+
+
+def is_tame(source):
+    """Whether it can be run in this process: bombs are the wall's, and tried in ../attacks and ../wall."""
+    return _BOMB.search(source) is None
+
+
+def seeds():
+    """The source of every attack that we have, bombs left out."""
+    for path in CORPORA:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            attack = json.loads(line)
+            if is_tame(attack["code"]) and attack["class"] not in ("cpu", "memory", "swallow", "recursion"):
+                yield attack["code"]
+
+
+@contextlib.contextmanager
+def in_time(seconds):
+    """Raise Late in the block after so many seconds; in the main thread."""
+
+    def late(_number, _frame):
+        raise Late
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def policy(source, seconds=1.0):
+    """Run it under the policy alone: it is refused, fails, or ends, and whatever it ends with is worth nothing.
+
+    Returns how it ended: `(word, printed)`, the word `refused`, `contained`, `late`, `ok`, or an error's name.
+    """
+    tool, sink = attack_run.HostTool(), attack_run.Sink()
+    functions = attack_run.host_functions(tool)
+    functions.pop("stop_me")
+    guards = Guards(sink.write, functions)
+    before = attack_run.snapshot(guards, functions)
+    namespace = guards.namespace()
+    word = _ended(source, namespace, seconds)
+    for name, value in list(namespace.items()):
+        if not name.startswith(("$", "__")):
+            gain = attack_run.worth(value, tool)
+            assert not gain or gain.startswith(_HARMLESS), (gain, name, source)
+    assert attack_run.SECRET not in sink.text(), source
+    assert attack_run.snapshot(guards, functions) == before, source
+    return word, sink.text()
+
+
+def _ended(source, namespace, seconds):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            with in_time(seconds):
+                cell = compile_cell(source, "<cell 1>")
+                if not is_tame(source):
+                    return "contained"
+                for code in filter(None, (cell.code, cell.echo)):
+                    attack_run.drive(eval(code, namespace))  # noqa: S307  # running it is the purpose
+        except Late:
+            return "late"
+        except (MemoryError, RecursionError):
+            return "contained"
+        except PolicyError:
+            return "refused"
+        except Exception as error:  # noqa: BLE001  # whatever code raises is data
+            return "refused" if is_refusal(error) else type(error).__name__
+    return "ok"
+
+
+def same_as_plain(source):
+    """A program that runs to its end under the policy, or fails by an error of its own, does the same without."""
+    word, printed = policy(source)
+    if word in ("refused", "contained", "late") or "<" in printed or " at 0x" in printed:
+        return
+    assert (word, printed) == plain(source), source
+
+
+def plain(source, seconds=1.0):
+    """The same in plain CPython, without what the sandbox keeps from code."""
+    out = io.StringIO()
+    names = {name: value for name, value in vars(builtins).items() if name not in _KEPT_FROM_PLAIN}
+    names["print"] = lambda *values, **options: print(*values, **{**options, "file": out})
+    namespace = {"__builtins__": names, "__name__": "__main__"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            with in_time(seconds):
+                exec(compile(source, "<cell 1>", "exec", dont_inherit=True), namespace)  # noqa: S102  # generated by us
+        except Late:
+            return "late", out.getvalue()
+        except Exception as error:  # noqa: BLE001  # as above
+            return type(error).__name__, out.getvalue()
+    return "ok", out.getvalue()
+
+
+def frames(data):
+    """Bytes from a worker are messages or a violation; what passes once passes again, and is plain data."""
+    cutter = wire.Frames(_MOST_FRAME)
+    try:
+        for body in cutter.feed(data):
+            message(body)
+    except wire.Violation as violation:
+        assert str(violation), data
+
+
+def message(body):
+    """The same for one message."""
+    try:
+        read = wire.decode_upward(body)
+    except wire.Violation as violation:
+        assert str(violation), body
+        return
+    again = wire.decode_upward(wire.frame(read)[4:])
+    assert wire.frame(again) == wire.frame(read), body
+
+
+FRAMES = (
+    wire.Query(id=1, kind="llm", prompt="a"),
+    wire.Query(id=2, kind="rlm", prompt="b", context={"x": "y"}, grant={"usd": 0.5}),
+    wire.Tool(id=3, name="f", arguments=[1, "a", None, [True, {"k": 2.5}]], named={"n": 1}),
+    wire.Left(id=4),
+    wire.Cancel(id=4),
+    wire.Result(cell=1, stdout="x", answer=wire.Given(value=[1])),
+    wire.Names(names={"x": "1"}),
+    wire.Hello(layers=["seccomp"]),
+    wire.Ready(),
+    wire.Awake(cells=1),
+)
+"""Messages of each kind, to start from."""
