@@ -2,9 +2,45 @@
 
 from __future__ import annotations
 
-from benchmarks.peers.plays import OURS, Dialect
+from dataclasses import replace
 
-DIALECTS: dict[str, Dialect] = {"m": OURS}
+from benchmarks.peers.plays import OURS, Dialect, block
+
+
+def as_is(code: str) -> str:
+    return code
+
+
+def dspy_fields(code: str) -> str:
+    """The fields of DSPy's chat adapter."""
+    code = f"```python\n{code}\n```"
+    return f"[[ ## reasoning ## ]]\nnext\n\n[[ ## code ## ]]\n{code}\n\n[[ ## completed ## ]]"
+
+
+DIALECTS: dict[str, Dialect] = {
+    "m": OURS,
+    "rlms": OURS,
+    "recursive-llm": Dialect(
+        fence=as_is,
+        final="print('[[' + 'total ' + str(total) + ']]')",
+        last="FINAL_VAR(total)",
+        one="recursive_llm({prompt}, '')",
+    ),
+    "recursive-flow": replace(
+        OURS,
+        final="done(str(total))",
+        one="llm_query_batched([{prompt}])[0]",
+        children="await launch_subagents([{{'name': f'n{{i}}', 'query': p}} for i, p in enumerate({prompts})])",
+    ),
+    "minrlm": Dialect(
+        fence=block("python"),
+        final="FINAL(str(total))",
+        one="sub_llm({prompt}, '')",
+        batch="sub_llm_batch([(p, '') for p in {prompts}])",
+        prelude="search(input_0, 'context')\n",
+    ),
+    "dspy": Dialect(fence=dspy_fields, final="SUBMIT(str(total))"),
+}
 
 
 def dialect_of(model: str) -> Dialect:

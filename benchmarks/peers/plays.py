@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 TASK = re.compile(r"\[\[(tree) (\d+) (\d+) (\S+?)\]\]|\[\[(loop|batch|turns) (\d+) (\S+?)\]\]|\[\[(leaf) (\S+?)\]\]")
 TURN = re.compile(r"\[\[turn (\d+)\]\]")
+TOTAL = re.compile(r"\[\[total \d+\]\]")
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,10 @@ class Dialect:
     """A sub-call's answer as a number."""
     said: str = "1"
     """What a leaf answers."""
+    prelude: str = ""
+    """What it insists on before anything else."""
+    last: str = ""
+    """A reply of its own that answers, once `final` has printed the total, where code may not answer."""
 
 
 def program(task: Task, dialect: Dialect, prompt: str) -> str:
@@ -95,10 +100,16 @@ def _turn(task: Task, dialect: Dialect, prompt: str) -> str:
     return f"total = {turn}\n{dialect.final}"
 
 
-def said(prompt: str, dialect: Dialect) -> str:
-    """What the model answers to a prompt."""
+def said(prompt: str, dialect: Dialect, *, blind: bool = False) -> str:
+    """What the model answers to a prompt; `blind` is one that names no task but has a REPL to look for it."""
+    if blind:
+        return dialect.fence("print(context)")
     task = task_in(prompt)
-    return dialect.said if task.leaf else dialect.fence(program(task, dialect, prompt))
+    if task.leaf:
+        return dialect.said
+    if dialect.last and TOTAL.search(prompt):
+        return dialect.last
+    return dialect.fence(dialect.prelude + program(task, dialect, prompt))
 
 
 def block(tag: str) -> Callable[[str], str]:

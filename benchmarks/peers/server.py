@@ -20,7 +20,7 @@ from collections import Counter, deque
 from aiohttp import web
 
 from benchmarks.peers.dialects import dialect_of
-from benchmarks.peers.plays import said, task_in
+from benchmarks.peers.plays import TASK, said, task_in
 
 FAULTS = ("error", "hang", "truncate", "cut")
 
@@ -42,7 +42,8 @@ class Server:
     async def complete(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
         prompt = "\n".join(text_of(m["content"]) for m in body["messages"] if m["role"] != "system")
-        leaf = task_in(prompt).leaf
+        blind = TASK.search(prompt) is None and any(m["role"] == "system" for m in body["messages"])
+        leaf = not blind and task_in(prompt).leaf
         self.counts["requests"] += 1
         if (wait := self.too_many()) is not None:
             self.counts["refused"] += 1
@@ -55,7 +56,7 @@ class Server:
                 await asyncio.sleep(latency)
             if fault == "hang":
                 await asyncio.sleep(3600)
-            return await self.reply(request, body, said(prompt, dialect_of(body["model"])), fault)
+            return await self.reply(request, body, said(prompt, dialect_of(body["model"]), blind=blind), fault)
         finally:
             self.in_flight -= 1
 
