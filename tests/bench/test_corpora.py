@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 import pytest
 
 from rlm_async.bench.corpora import TREC, Corpora, babi, cuad, messages, requests, sentences, trec, trec_lines
+from rlm_async.bench.score import f1
+from rlm_async.bench.sim.knowledge import ANCHOR, letters
+from rlm_async.bench.sim.rules import CLAUSES
 from rlm_async.bench.tasks.chain import World
+from rlm_async.bench.tasks.contracts import knowledge
 from rlm_async.errors import ConfigError
 
 
@@ -91,3 +96,32 @@ def test_a_missing_folder_is_named(tmp_path):
 def test_the_sample_has_every_label(read):
     source = read(None)
     assert {label for _, label in source.items} == set(source.labels)
+
+
+@pytest.mark.parametrize(
+    ("clause", "floor"),
+    [
+        ("Exclusivity", 0.61),
+        ("Source Code Escrow", 0.59),
+        ("Termination For Convenience", 0.55),
+        ("Non-Compete", 0.51),
+        ("Most Favored Nation", 0.29),
+    ],
+)
+def test_words_alone_find_as_much_as_was_published(contracts, clause, floor):
+    """What a program without sub-queries reaches: a model has to beat it."""
+    said = frozenset(name for name, text in contracts.texts.items() if re.search(CLAUSES[clause], text, re.IGNORECASE))
+    gold = frozenset(name for name, held in contracts.clauses.items() if held[clause])
+    assert f1(said, gold) == pytest.approx(floor, abs=0.05)
+
+
+def test_nearly_every_passage_of_a_clause_is_found_in_its_contract(contracts):
+    known = knowledge(contracts)
+    anchors = [
+        (anchor in letters(contracts.texts[name]), len(anchor))
+        for name in sorted(contracts.texts)[:60]
+        for held in known.clauses[name].values()
+        for anchor in held
+    ]
+    assert all(found for found, _ in anchors)
+    assert sum(length == ANCHOR for _, length in anchors) > 0.8 * len(anchors)

@@ -38,4 +38,5 @@ CLAUSES = {
 }
 """Likewise for clauses, without regard to case."""
 
-LAW = r"(?i)\blaws?\s+of\s+(?:the\s+)?(?:state\s+of\s+|commonwealth\s+of\s+)?((?:[A-Z][a-z]+\s?){1,3}?)(?=[\s,.;]+(?:without|and|excluding|\w))"
+LAW = r"[Ll]aws?\s+of\s+(?:[Tt]he\s+)?(?:State\s+of\s+|Commonwealth\s+of\s+)?([A-Z][a-z]+(?:\s+[A-Z][a-z]+)*)"
+"""The first place whose law is named, whether or not it is the law that governs."""
