@@ -94,10 +94,11 @@ def main() -> None:
     parser.add_argument("--home", type=Path, default=HOME)
     parser.add_argument("--runs", type=int, default=3, help="kept of each, after one warm-up")
     parser.add_argument("--limit", type=float, default=60.0, help="seconds for one run of a peer")
+    parser.add_argument("--work", nargs="*", choices=WORK, default=WORK, help="default: all of it")
     parser.add_argument("--latency", type=float, help="of a leaf in seconds, instead of each show's own")
     options = parser.parse_args()
     names = [name for name in options.names or PEERS if python_of(options.home, name).exists()]
-    shows = [show for wanted in WORK for show in SHOWS if show.name == wanted]
+    shows = [show for wanted in options.work for show in SHOWS if show.name == wanted]
     if options.latency is not None:
         shows = [replace(show, latency=options.latency) for show in shows]
     print(
