@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 ANCHOR = 60
 """Letters and digits by which a passage of a contract is known again, whatever its line breaks."""
 
-_OTHER = re.compile(r"[^a-z0-9]+")
+_OTHER = bytes(set(range(256)) - set(b"abcdefghijklmnopqrstuvwxyz0123456789"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ class Knowledge:
 
 def letters(text: str) -> str:
     """A text as its lower-case letters and digits alone."""
-    return _OTHER.sub("", text.lower())
+    return text.lower().encode("ascii", "ignore").translate(None, _OTHER).decode()
 
 
 def anchor(passage: str) -> str:
