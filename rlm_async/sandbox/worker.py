@@ -6,6 +6,7 @@ closes, because afterwards there are no files.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import mmap
 import os
@@ -80,7 +81,8 @@ class Worker:
         context = self._context(first)
         self._line.message_bytes = first.message_bytes
         self._line.send(wire.Ready())  # the rest happens while the host is still thinking of a first cell
-        os.setpriority(os.PRIO_PROCESS, 0, jail.NICE)
+        with contextlib.suppress(PermissionError):  # the host is nicer than that already (`nice`), and so is this
+            os.setpriority(os.PRIO_PROCESS, 0, jail.NICE)
         self._ahead = self._sent_ahead(first)
         self._interpreter = self._maker(context, self._ahead or self._line, first)
         gc.freeze()
