@@ -1,0 +1,206 @@
+"""A batch of 1,000 items with 8 sub-calls each, 200 ms a call, 256 in flight: throughput, memory, and kill -9.
+
+Every item is a root program in a jailed worker that asks 8 sub-queries and joins their answers. *Ideal* is
+calls * latency / cap: what a machine would need that does nothing itself. The server plays the models in a
+process of its own and counts what it is asked, so that a call made twice shows.
+
+    python -m benchmarks.batch                         throughput and memory
+    python -m benchmarks.batch --kill                  the same, killed with -9 at 30 % and at 60 %
+    python -m benchmarks.batch --items 100 --parts 4   small, to see that it works
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import ClientSession, web
+
+CODE = """```repl
+parts = llm_query_batched([f"part {{i}} of {{context}}" for i in range({parts})])
+answer["content"] = " ".join(parts)
+answer["ready"] = True
+```"""
+
+
+class Server:
+    """Plays root and sub-models; keeps a count for every prompt, and whether its answer went out."""
+
+    def __init__(self, latency: float, parts: int) -> None:
+        self.latency, self.code = latency, CODE.format(parts=parts)
+        self.answered: dict[str, int] = {}
+        self.in_flight = self.peak = self.requests = 0
+
+    async def complete(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        messages = body["messages"]
+        root = messages[0]["role"] == "system"
+        prompt = "\n".join(str(message["content"]) for message in messages)
+        self.requests += 1
+        self.in_flight += 1
+        self.peak = max(self.peak, self.in_flight)
+        try:
+            await asyncio.sleep(self.latency)
+        finally:
+            self.in_flight -= 1
+        self.answered[prompt] = self.answered.get(prompt, 0) + 1
+        text = self.code if root else messages[-1]["content"].rpartition(" of ")[2]
+        return web.json_response(
+            {
+                "id": "c", "object": "chat.completion", "created": 0, "model": body["model"],
+                "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}],
+                "usage": {"prompt_tokens": len(prompt) // 4, "completion_tokens": 20, "total_tokens": len(prompt) // 4 + 20},
+            }
+        )  # fmt: skip
+
+    async def statistics(self, _: web.Request) -> web.Response:
+        again = sum(count - 1 for count in self.answered.values())
+        return web.json_response(
+            {"requests": self.requests, "distinct": len(self.answered), "again": again, "peak": self.peak}
+        )
+
+
+async def serve(latency: float, parts: int) -> None:
+    server = Server(latency, parts)
+    app = web.Application(client_max_size=1 << 28)
+    app.router.add_post("/v1/chat/completions", server.complete)
+    app.router.add_get("/statistics", server.statistics)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0, backlog=4096)
+    await site.start()
+    print(json.dumps({"url": f"http://127.0.0.1:{runner.addresses[0][1]}"}), flush=True)
+    await asyncio.to_thread(sys.stdin.read)
+    await runner.cleanup()
+
+
+@contextmanager
+def server(options: argparse.Namespace) -> Iterator[str]:
+    command = [sys.executable, "-m", "benchmarks.batch", "--serve", "--latency", str(options.latency)]
+    command += ["--parts", str(options.parts)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            yield json.loads(process.stdout.readline())["url"]
+        finally:
+            process.stdin.close()
+            process.wait(10)
+
+
+async def statistics(url: str) -> dict[str, int]:
+    async with ClientSession() as session, session.get(f"{url}/statistics") as reply:
+        return await reply.json()
+
+
+@dataclass
+class Run:
+    """One process of the command, watched from outside."""
+
+    process: subprocess.Popen[bytes]
+    results: Path
+    memory: dict[int, int]
+
+    def count(self) -> int:
+        return self.results.read_bytes().count(b"\n") if self.results.exists() else 0
+
+    def watch(self, until: int) -> int:
+        """Follow it until so many results are there or it ends; memory of the process at each hundred items."""
+        while self.process.poll() is None and (count := self.count()) < until:
+            hundred = count // 100 * 100
+            if hundred and hundred not in self.memory:
+                self.memory[hundred] = resident(self.process.pid)
+            time.sleep(0.02)
+        return self.count()
+
+
+def resident(pid: int) -> int:
+    """Bytes of the host process alone; its jailed workers come and go."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+def start(folder: Path, url: str, options: argparse.Namespace) -> Run:
+    command = [sys.executable, "-m", "rlm_async", "batch", "q.jsonl", "-o", "r.jsonl", "--strategy", "repl", "--quiet"]
+    command += ["--model", "openai/m", "--api-base", f"{url}/v1", "--concurrency", str(options.cap), "--json"]
+    if options.journal == "none":
+        command += ["--journal", "none"]
+    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
+    process = subprocess.Popen(command, cwd=folder, env=environ, stdout=subprocess.PIPE)
+    return Run(process, folder / "r.jsonl", {})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--items", type=int, default=1_000)
+    parser.add_argument("--parts", type=int, default=8, help="sub-calls of an item")
+    parser.add_argument("--latency", type=float, default=0.2, help="of the server, in seconds")
+    parser.add_argument("--cap", type=int, default=256, help="calls in flight")
+    parser.add_argument("--journal", choices=["file", "none"], default="file")
+    parser.add_argument("--kill", action="store_true", help="with -9 at 30 %% and at 60 %%, and resume")
+    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.serve:
+        asyncio.run(serve(options.latency, options.parts))
+        return
+    with tempfile.TemporaryDirectory(prefix="rlm-async-batch-") as name, server(options) as url:
+        folder = Path(name)
+        rows = ({"id": f"i{n}", "question": "what is it?", "context": f"item-{n}"} for n in range(options.items))
+        (folder / "q.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        began = time.perf_counter()
+        kills = [options.items * share // 100 for share in (30, 60)] if options.kill else []
+        for until in kills:
+            run = start(folder, url, options)
+            print(f"killed with -9 at {run.watch(until)} results")
+            run.process.send_signal(signal.SIGKILL)
+            run.process.wait()
+        run = start(folder, url, options)
+        run.watch(sys.maxsize)
+        seconds = time.perf_counter() - began
+        summary = json.loads(run.process.stdout.read())  # type: ignore[union-attr]
+        report(options, run, seconds, summary, asyncio.run(statistics(url)))
+
+
+def report(options: argparse.Namespace, run: Run, seconds: float, summary: dict, seen: dict[str, int]) -> None:
+    found = [json.loads(line) for line in run.results.read_text().splitlines()]
+    expected = {f"i{n}": " ".join([f"item-{n}"] * options.parts) for n in range(options.items)}
+    assert len(found) == options.items, len(found)
+    wrong = [line for line in found if line["text"] != expected[line["id"]]]
+    assert not wrong, wrong[:3]
+    calls = options.items * (options.parts + 1)
+    assert seen["distinct"] == calls, seen
+    # what was in flight when the process died is asked again; the provider answered, and nobody heard it
+    assert seen["again"] <= 2 * options.cap * bool(options.kill), seen
+    ideal = calls * options.latency / options.cap
+    inside = summary["usage"]["seconds"]
+    print(
+        f"{options.items} items x {options.parts} sub-calls at {options.latency * 1000:.0f} ms, {options.cap} in flight"
+    )
+    print(
+        f"calls            {calls:>10,}  asked {seen['requests']:,}, of those again {seen['again']:,}, at once {seen['peak']}"
+    )
+    print(f"ideal            {ideal:>10.2f} s")
+    print(f"the batch        {inside:>10.2f} s  {ideal / inside:.0%} of the ideal throughput")
+    print(f"with start       {seconds:>10.2f} s")
+    for hundred, size in sorted(run.memory.items()):
+        print(f"memory at {hundred:>6} {size / 1e6:>10.1f} MB")
+    if len(run.memory) > 1:
+        sizes = [size for _, size in sorted(run.memory.items())]
+        print(f"last / first     {sizes[-1] / sizes[0]:>10.2f}")
+
+
+if __name__ == "__main__":
+    main()
