@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 
 from rlm_async.cli.progress import Progress
@@ -271,3 +272,22 @@ def test_attempts_that_were_made_again_are_shown(story, progress):
         retries=(Retried("RateLimited", 0.5, 0.5),) * 2,
     )
     assert "2 tried again" in text_of(progress)
+
+
+def test_columns_stand_below_each_other_in_any_script(story, progress):
+    run = story(progress)
+    root = run.node()
+    for prompt in (
+        "which one?",
+        "哪一份合同会自动续约以及如何终止它" * 6,
+        "naïve café 🙂 " * 20,
+    ):
+        run.reply(node := run.node(root, 1, prompt=prompt), run.ask(node))
+    lines = text_of(progress, width=120).splitlines()
+    assert len({cell_len(line) for line in lines[:4]}) == 1
+    assert len({cell_len(line.partition("running")[0]) for line in lines[:4]}) == 1
+
+
+def test_before_the_root_is_there_the_picture_says_so(story, progress):
+    story(progress)
+    assert "starting" in text_of(progress)
