@@ -45,7 +45,7 @@ class Keeping:
             limits=equipment.limits,
             sub_model=equipment.sub_model,
             version=__version__,
-            infos=tuple(equipment.info(name) for name in names),
+            infos={name: equipment.info(name) for name in names},
             tools={name: tool.line for name, tool in equipment.tools.items()},
             batch=self.batch,
             item=self.item,

@@ -110,7 +110,7 @@ async def replay(
     Raises ConfigError where the journal does not hold enough.
     """
     played = await anyio.to_thread.run_sync(Played.read, journal, run, context)
-    infos = {info.name: info for info in played.record.infos}
+    infos = played.record.infos
     async with _sandboxes(sandbox) as sandboxes:
         equipment = Equipment(
             model=Cache(_nobody, played.playback),
@@ -145,7 +145,7 @@ async def replay_from(
     """
     played = await anyio.to_thread.run_sync(Played.read, journal, run, context, change)
     record = played.record
-    recorded = {info.name: info for info in record.infos}
+    recorded = record.infos
     async with wiring.opened() as resources:
         asked = change.model or record.model
         if asked in GIVEN:

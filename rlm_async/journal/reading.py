@@ -199,7 +199,7 @@ class Reader:
             strategy=settings["strategy"],
             schema=settings["schema"],
             limits=remade(Limits, settings["limits"]),
-            infos=tuple(remade(ModelInfo, info) for info in settings["infos"]),
+            infos=_infos(settings["infos"]),
             tools=settings["tools"],
             folding=settings.get("folding", "elide"),
             version=row["version"],
@@ -242,6 +242,12 @@ def _clauses(wanted: RunFilter) -> tuple[list[str], list[object]]:
 def _status(row: sqlite3.Row) -> RunStatus:
     status: RunStatus = row["status"]
     return "interrupted" if status == "running" and not owner.alive(row["owner"]) else status
+
+
+def _infos(wire: Any) -> dict[str, ModelInfo]:  # noqa: ANN401 - packed data
+    """What was known of models; rlm-async 0.1 before its release wrote a list."""
+    named = wire if isinstance(wire, dict) else {info["name"]: info for info in wire}
+    return {name: remade(ModelInfo, info) for name, info in named.items()}
 
 
 def _usage(row: sqlite3.Row) -> Usage:

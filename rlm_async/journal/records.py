@@ -34,8 +34,8 @@ class Opening:
     sub_model: str
     version: str = ""
     """Of rlm-async."""
-    infos: tuple[ModelInfo, ...] = ()
-    """What was known of each model: prompts tell it, so a replay needs it."""
+    infos: Mapping[str, ModelInfo] = field(default_factory=dict)
+    """What was known of each model, by the name that it is asked by: prompts tell it, so a replay needs it."""
     tools: Mapping[str, str] = field(default_factory=dict)
     """The caller's functions by name, each with its line in the prompt."""
     folding: str = "elide"
@@ -85,7 +85,7 @@ class RunRecord:
     strategy: str
     schema: str | None
     limits: Limits
-    infos: tuple[ModelInfo, ...]
+    infos: Mapping[str, ModelInfo]
     tools: Mapping[str, str]
     folding: str
     version: str

@@ -11,7 +11,7 @@ CONTEXT = "\n".join(f"record {number}: the colour of item {number} is colour-{nu
 
 
 def main() -> None:
-    base, journal = sys.argv[1:]
+    base, journal, where = sys.argv[1:]
     rlm = RLM(
         "openai/m",
         api_base=base,
@@ -19,7 +19,7 @@ def main() -> None:
         journal=journal,
         limits=Limits(depth=1),
         strategy="repl",
-        sandbox=PlainSandboxes(),  # a crowded machine must not decide whether the journal is right
+        sandbox=PlainSandboxes() if where == "plain" else None,
     )
     answer = rlm.ask_sync("Which colours are there?", CONTEXT)
     print(answer.text)

@@ -79,7 +79,7 @@ def through(event, *, contexts=True):
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(data=st.data())
 def test_an_event_comes_back_as_it_was(kind, data):
     event = data.draw(values(KINDS[kind]))

@@ -7,7 +7,7 @@ import itertools
 import anyio
 import pytest
 
-from rlm_async import Limits
+from rlm_async import Limits, ModelInfo
 from rlm_async.api import replaying
 from rlm_async.api.replaying import Change, replay, replay_from
 from rlm_async.api.wiring import Wiring
@@ -43,6 +43,15 @@ async def test_the_same_answer_without_a_model(kept, journal):
     assert len(journal.runs()) == 1  # a replay is not a run of its own
 
 
+async def test_what_was_known_of_a_model_is_known_again(kept, journal):
+    class Own(ScriptedModel):
+        info = ModelInfo(name="a name of its own", window=9_000, weak=True, concurrency=3)
+
+    first = await kept(Own(Player(FAN).model()._answer), journal=journal).ask("what?", LONG)
+    again = await replay(journal, first.run, sandbox=PlainSandboxes())
+    assert (again.same, again.recalled, again.strayed) == (True, 10, 0)
+
+
 async def test_a_tree_of_three_levels_is_the_same(kept, journal):
     def play(request):
         if not is_root(request):
@@ -60,6 +69,7 @@ async def test_a_tree_of_three_levels_is_the_same(kept, journal):
     again = await replay(journal, "last", sandbox=PlainSandboxes())
     assert len(first.graph.nodes) > 8
     assert (again.same, again.answer.text) == (True, first.text)
+    assert again.recalled == first.usage.calls
 
 
 async def test_errors_and_limits_are_played_again(kept, journal):

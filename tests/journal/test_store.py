@@ -59,7 +59,7 @@ def write(journal, run="run-1", text="this", **more):
 
 
 def test_a_run_is_read_as_it_was_written(journal):
-    infos = (ModelInfo(name="m", window=100, price=Price(prompt=1.0, completion=2.0)),)
+    infos = {"m": ModelInfo(name="called otherwise", window=100, price=Price(prompt=1.0, completion=2.0))}
     recording = journal.begin(opening(infos=infos, tools={"f": "f(x): does"}, folding="none", batch="b", item="i"))
     for event in trace():
         recording(event)
