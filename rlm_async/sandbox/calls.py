@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from rlm_async.sandbox.faults import Cancelled, QueryError, fault
 from rlm_async.sandbox.link import Link, Op
@@ -106,8 +106,12 @@ class Plan:
 class Desk:
     """Where every request of a cell passes: window, plans, errors, the end of the cell."""
 
-    def __init__(self, link: Link, scheduler: Scheduler, window: int) -> None:
+    def __init__(
+        self, link: Link, scheduler: Scheduler, window: int, planned: Callable[[int], object] | None = None
+    ) -> None:
+        """`planned` is told the ticket of each call that a plan has started."""
         self._link = link
+        self._planned = planned
         self.scheduler = scheduler
         self._window = max(window, 1)
         self._flying: dict[int, Call] = {}
@@ -221,7 +225,10 @@ class Desk:
         if payload is None:
             return False
         self._make_room()
-        plan.started(payload, self._send("query", payload))
+        call = self._send("query", payload)
+        plan.started(payload, call)
+        if self._planned is not None:
+            self._planned(call.ticket)
         return True
 
     def _top_up(self) -> None:

@@ -99,6 +99,8 @@ class RunAhead:
         self._known: dict[Key, object] = {}
         self._expected: set[int] = set()
         """Calls of the code that had been hinted."""
+        self._planned: set[int] = set()
+        """Calls that static prefetch has started: the others of their loop are under way as well."""
         self._copies = self._fruitless = self._misses = 0
         """Copies so far, those in a row that found nothing, and long waits since the last one."""
         self._flown = False
@@ -119,6 +121,10 @@ class RunAhead:
         if self.away:
             self._scout.leave()
         self._on = False
+
+    def expect(self, ticket: int) -> None:
+        """Static prefetch has started this call."""
+        self._planned.add(ticket)
 
     def end(self) -> None:
         """The cell is over."""
@@ -176,6 +182,8 @@ class RunAhead:
 
     def _worth_it(self, tickets: Sequence[int]) -> bool:
         if not self._on or self._copies >= _COPIES or self._scout.out >= 0:
+            return False
+        if not self._planned.isdisjoint(tickets):
             return False
         if not self._expected.isdisjoint(tickets) and (self._hinted or self._found < _AHEAD * self._window):
             return False  # the code comes along just as foreseen

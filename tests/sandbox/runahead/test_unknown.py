@@ -138,7 +138,15 @@ def test_no_copy_is_made_where_nothing_is_left_to_ask():
     repl = AheadRepl(CONTEXT, AheadLink(model))
     repl.run("r = llm_query('only')\nprint(r)\nx = r + '!'")
     repl.run("out = [llm_query(c) for c in context]")  # all of them are under way already when it waits
+    repl.run("for c in context:\n    r = llm_query(c).strip()\n    if r == 'x':\n        x = c")  # likewise: prefetched
+    repl.run("out = llm_query_batched(context)\nprint(out)")
     assert repl.scout.forks == 0
+
+
+def test_a_loop_of_batches_is_run_ahead_of():
+    repl = AheadRepl(CONTEXT, AheadLink(model))
+    repl.run("for i in (0, 2):\n    for r in llm_query_batched(context[i:i + 2]):\n        print(r)")
+    assert repl.link.hinted == ["c2", "c3"]
 
 
 def test_loops_in_which_each_question_depends_on_the_answer_before_are_soon_left_alone():
