@@ -188,13 +188,13 @@ class Tools:
 
     async def _report(self, call: Call, asked: Asked) -> None:
         """Notify of progress while the run goes on; an agent that wants none is sent none."""
-        before = -1
+        before = 0
         while True:
             await anyio.sleep(self._period)
-            watch = asked.watch
-            if watch.settled + watch.calls > before and watch.nodes:
-                before = watch.settled + watch.calls
-                await call.report_progress(watch.settled, watch.nodes, watch.line)
+            steps = asked.watch.steps
+            if steps > before:  # it must grow from one to the next; a total is not known, for nodes ask for more
+                before = steps
+                await call.report_progress(steps, None, asked.watch.line)
 
 
 def server(desk: Desk, rights: Rights, period: float = PERIOD) -> MCPServer:

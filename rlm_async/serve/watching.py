@@ -47,6 +47,11 @@ class Watch:
         return None if self.unpriced else self.nanos / NANO
 
     @property
+    def steps(self) -> int:
+        """How much has happened: only grows."""
+        return self.nodes + self.settled + self.calls
+
+    @property
     def line(self) -> str:
         """`12 of 30 nodes settled, 14 calls, 20,311 tokens`."""
         return f"{self.settled} of {self.nodes} nodes settled, {self.calls} calls, {self.tokens:,} tokens"
