@@ -68,7 +68,7 @@ class Show:
             answer = await rlm.ask(question, TEXT)
             assert answer.text == str(self.result), answer
             return answer.trace
-        trace = [event async for event in rlm.stream(question, TEXT)]
+        trace = [event async for event in rlm.stream(question, TEXT, pieces=True)]
         assert trace[-1].text == str(self.result), trace[-1]
         return trace
 

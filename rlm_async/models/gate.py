@@ -124,7 +124,7 @@ class Gate:
         """Learn from how an attempt ended: fewer at once where the provider was overloaded."""
         with self._lock:
             if error is None:
-                self._turnstile.prosper()
+                self._turnstile.prosper(ticket, self._clock())
             elif isinstance(error, RateLimited):
                 self._overloads += 1
                 self._turnstile.overload(ticket, self._clock(), error.retry_after)

@@ -21,11 +21,11 @@ from rlm_async.ports import Model
 class Patience:
     """How long a failing call is tried again."""
 
-    attempts: int = 8
+    attempts: int = 10
     """Attempts in all."""
     seconds: float = 180.0
     """No attempt is begun later than this after the first failure; time in a gate's queue before it is free."""
-    shortest: float = 0.25
+    shortest: float = 0.1
     """Mean wait in seconds before the second attempt; doubled before each further one."""
     longest: float = 20.0
     """The longest wait in seconds that we choose ourselves."""

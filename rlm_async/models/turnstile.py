@@ -13,6 +13,7 @@ from threading import get_ident
 
 from rlm_async.core.messages import Guess, Place
 from rlm_async.core.usage import Rates
+from rlm_async.models.window import Window
 
 MINUTE = 60.0
 _SECOND = 1.02
@@ -22,6 +23,11 @@ _LATE, _LATEST = 0.1, 0.5
 """After so many seconds of rest connections are made anew, and the first requests arrive later than they went.
 
 Nobody tells how much: 0.1 s is assumed until the reply is there, then its time (at most 0.5 s).
+"""
+_LATEST_WARM = 0.25
+_SLOWER = 1.05
+"""A server counts a request when it arrives. The excess of a reply's time over the fastest one's, of late, is taken for
+the lateness of its arrival, to at most 0.25 s; the fastest is forgotten by 5 % with each reply.
 """
 _FRIENDLY_BURST = 10
 """A low rate may still be used at once up to this: ten calls of a limit of ten a minute need no pacing."""
@@ -39,64 +45,9 @@ class Ticket:
     admitted: float | None = None
     gone: bool = False
     cold: bool = False
+    started: float = 0.0
     entry: list[float] = field(default_factory=list)
     second: list[float] = field(default_factory=list)
-
-
-class Window:
-    """A sliding log: at most `limit` in any `seconds`. What was taken too much is given back."""
-
-    __slots__ = ("_entries", "_total", "limit", "seconds")
-
-    def __init__(self, limit: float, seconds: float) -> None:
-        """Start empty."""
-        self.limit = limit
-        self.seconds = seconds
-        self._entries: deque[list[float]] = deque()
-        self._total = 0.0
-
-    def wait(self, now: float, amount: float) -> float:
-        """Seconds until `amount` fits, 0 for now. More than the limit fits an empty window."""
-        self._forget(now)
-        over = self._total + min(amount, self.limit) - self.limit
-        if over <= 0:
-            return 0.0
-        last = -math.inf
-        for at, taken in self._entries:
-            last = max(last, at)  # a moved entry may be later than those behind it
-            over -= taken
-            if over <= 0:
-                break
-        return last + self.seconds - now
-
-    def take(self, now: float, amount: float) -> list[float]:
-        """Note `amount`; the entry is what `correct` wants back."""
-        entry = [now, amount]
-        self._entries.append(entry)
-        self._total += amount
-        return entry
-
-    def correct(self, entry: list[float], amount: float, now: float) -> None:
-        """Replace an entry's amount by the true one; too late once it has left the window."""
-        self._forget(now)
-        if entry[0] + self.seconds > now:
-            self._total += amount - entry[1]
-            entry[1] = amount
-
-    def move(self, entry: list[float], at: float, now: float) -> None:
-        """Count an entry from another time on; too late once it has left the window."""
-        self._forget(now)
-        if entry[0] + self.seconds > now:
-            entry[0] = at
-
-    def taken(self, now: float) -> float:
-        """What the last `seconds` hold."""
-        self._forget(now)
-        return self._total
-
-    def _forget(self, now: float) -> None:
-        while self._entries and self._entries[0][0] + self.seconds <= now:
-            self._total -= self._entries.popleft()[1]
 
 
 class Lineup:
@@ -183,6 +134,8 @@ class Turnstile:
         self._tokens: Window | None = None
         self._last = -math.inf
         self._warm = -math.inf
+        self._fastest = math.inf
+        """Seconds of the fastest reply of late: what took longer may have arrived later."""
         self.configure(rates)
 
     def configure(self, rates: Rates) -> None:
@@ -207,7 +160,7 @@ class Turnstile:
 
     def walk_in(self, ticket: Ticket, now: float) -> bool:
         """Let someone through who finds nobody in line, if that may be now."""
-        if self.in_flight >= int(self.ceiling) or self._delay(ticket, now) > 0:
+        if self._is_full_for(ticket) or self._delay(ticket, now) > 0:
             return False
         self._let(ticket, now)
         return True
@@ -215,12 +168,18 @@ class Turnstile:
     def next(self, now: float) -> float | None:
         """Seconds until the first in line may go by the passing of time; None where someone must finish first."""
         ticket = self.lineup.first()
-        if ticket is None or self.in_flight >= int(self.ceiling):
+        if ticket is None or self._is_full_for(ticket):
             return None
         return self._delay(ticket, now)
 
+    def _is_full_for(self, ticket: Ticket) -> bool:
+        """Whether somebody must finish first; where only one may go at a time, a guess would always be in the way."""
+        most = int(self.ceiling)
+        return self.in_flight >= most or (ticket.guess is not None and most == 1)
+
     def start(self, ticket: Ticket, now: float) -> None:
         """Someone who had to wait goes only now: many were woken at once, and each takes a moment to start."""
+        ticket.started = now
         if self._bursts is not None and ticket.second and now > ticket.second[0]:
             self._bursts.move(ticket.second, now, now)
 
@@ -245,8 +204,14 @@ class Turnstile:
                 return guess
         return None
 
-    def prosper(self) -> None:
-        """An attempt went well."""
+    def prosper(self, ticket: Ticket | None = None, now: float = 0.0) -> None:
+        """An attempt went well; how long it took says how late it may have arrived."""
+        if ticket is not None and self._bursts is not None and ticket.second and not ticket.cold:
+            taken = now - ticket.started
+            self._fastest = min(taken, self._fastest * _SLOWER)
+            late = min(taken - self._fastest, _LATEST_WARM)
+            if ticket.started + late > ticket.second[0]:
+                self._bursts.move(ticket.second, ticket.started + late, now)
         if self.ceiling < self._most:
             self.ceiling = min(self._most, self.ceiling + 1 / self.ceiling)
 
@@ -276,7 +241,7 @@ class Turnstile:
 
     def _let(self, ticket: Ticket, now: float) -> None:
         self.in_flight += 1
-        ticket.admitted = now
+        ticket.admitted = ticket.started = now
         if ticket.guess is not None:
             ticket.guess.sent = True
             self._guessing.append(ticket)

@@ -11,7 +11,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from rlm_async.core.messages import Place
 from rlm_async.core.usage import Rates
-from rlm_async.models.turnstile import Lineup, Ticket, Turnstile, Window
+from rlm_async.models.turnstile import Lineup, Ticket, Turnstile
+from rlm_async.models.window import Window
 
 EXAMPLES = int(os.environ.get("RLM_ASYNC_EXAMPLES", "100"))
 CONCURRENCY, REQUESTS, TOKENS = 4, 12, 1_000
@@ -281,6 +282,31 @@ def test_a_low_rate_is_friendly_until_the_provider_says_no():
     assert most_within(friendly, 1.0) == 10
     assert most_within(told[10:], 1.0) <= 5
     assert told[-1] - told[10] == pytest.approx(29 / 2, abs=3)
+
+
+def test_a_reply_that_took_longer_than_others_may_have_arrived_later():
+    stile = Turnstile(Rates(concurrency=1_000, requests_per_minute=3_000))
+    stile._last = 0.0
+    for node in range(51):
+        stile.lineup.add(Ticket(Place("", node), 1))
+    burst = stile.admit(0.0)
+    for ticket in burst:
+        took = 0.1 if ticket.place.node else 0.18
+        stile.prosper(ticket, took)
+        stile.finish(ticket, took)
+    assert stile.next(0.2) == pytest.approx(1.02 - 0.2), "most were as fast as any"
+    late, punctual = burst[0].second[0], burst[1].second[0]
+    assert (round(late, 2), round(punctual, 2)) == (0.0, 0.0), "the first to be seen is the fastest so far"
+    stile = Turnstile(Rates(concurrency=1_000, requests_per_minute=3_000))
+    stile._last, stile._fastest = 0.0, 0.1
+    stile.lineup.add(Ticket(Place("", 1), 1))
+    (ticket,) = stile.admit(0.0)
+    stile.prosper(ticket, 0.18)
+    assert ticket.second[0] == pytest.approx(0.18 - 0.105)
+    for _ in range(50):
+        stile.lineup.add(Ticket(Place("", 1), 1))
+    stile.admit(0.9)
+    assert stile.next(0.9) == pytest.approx(0.075 + 1.02 - 0.9)
 
 
 def test_who_was_woken_late_is_counted_from_when_he_went():
