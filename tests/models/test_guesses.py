@@ -26,9 +26,10 @@ def ticket(node=1, guess=None):
 
 
 def test_a_guess_stands_behind_all_others_however_late_they_come():
-    turnstile = Turnstile(Rates(concurrency=1))
+    turnstile = Turnstile(Rates(concurrency=2))
     busy = ticket()
     assert turnstile.walk_in(busy, 0.0)
+    assert turnstile.walk_in(ticket(), 0.0)
     guess, late, later = ticket(guess=guessed()), ticket(2), Ticket(Place("another run", 1), 10)
     for waiting in (guess, late, later):
         turnstile.lineup.add(waiting)
@@ -51,9 +52,10 @@ def test_half_of_the_rates_is_spared_for_those_that_somebody_waits_for():
 
 
 def test_a_guess_that_was_given_up_in_line_is_passed_over():
-    turnstile = Turnstile(Rates(concurrency=1))
+    turnstile = Turnstile(Rates(concurrency=2))
     busy = ticket()
     assert turnstile.walk_in(busy, 0.0)
+    assert turnstile.walk_in(ticket(), 0.0)
     gone, other = ticket(guess=guessed()), ticket(guess=guessed())
     turnstile.lineup.add(gone)
     turnstile.lineup.add(other)
@@ -76,11 +78,22 @@ async def test_the_last_guess_in_flight_gives_way_to_a_call_that_somebody_waits_
     assert gate.statistics().in_flight == 2
 
 
+def test_where_only_one_may_go_at_a_time_no_guess_goes():
+    turnstile = Turnstile(Rates(concurrency=1))
+    guess = ticket(guess=guessed())
+    assert not turnstile.walk_in(guess, 0.0)
+    turnstile.lineup.add(guess)
+    assert turnstile.admit(0.0) == []
+    turnstile.lineup.add(late := ticket())
+    assert turnstile.admit(0.0) == [late]
+
+
 async def test_a_guess_that_somebody_has_come_to_want_stays():
-    gate = Gate(Rates(concurrency=1))
+    gate = Gate(Rates(concurrency=2))
     withdrawn = []
     guess = guessed(withdrawn)
     held = await gate.enter(Place(), 1, guess)
+    await gate.enter(Place(), 1)
     guess.wanted = True
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(gate.enter, Place(), 1)
