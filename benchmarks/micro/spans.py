@@ -4,7 +4,7 @@ Two figures: CPU a span (a run told as events to the sinks, queue, encoding and 
 the process counted), and wall time (whole runs with a sandbox and a model that takes its time). With and without
 are processes of their own, taken in turn; medians.
 
-    python -m benchmarks.micro.spans [--nodes 1000] [--latency 0.1] [--rounds 5]
+    python -m benchmarks.micro.spans [--nodes 1000] [--latency 0.5] [--rounds 3]
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def asked(nodes: int, latency: float, rounds: int) -> list[float]:
         limits = Limits(fanout=2 * nodes, calls=3 * nodes)
         info = ModelInfo(name="the given model", window=100_000, price=Price(prompt=0.1, completion=0.1))
         found = []
-        async with RLM(model, limits=limits, rates=Rates(concurrency=256), strategy="repl", model_infos=[info]) as rlm:
+        async with RLM(model, limits=limits, rates=Rates(concurrency=64), strategy="repl", model_infos=[info]) as rlm:
             for _ in range(rounds + 1):
                 began = time.perf_counter()
                 answer = await rlm.ask("how many?", "a context")
@@ -155,8 +155,8 @@ def run(options: argparse.Namespace, endpoint: str | None) -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--nodes", type=int, default=1_000)
-    parser.add_argument("--latency", type=float, default=0.1, help="of the model, in seconds")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--latency", type=float, default=0.5, help="of the model, in seconds")
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--sink", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()

@@ -29,18 +29,19 @@ class Pen:
 
 
 @dataclass(slots=True, eq=False)
-class _Call:
-    span: Span
-    asked: float
-    heard: bool = False
+class _Open:
+    """A call or a cell on its way.
 
+    It has nothing below it, so its span is made when it ends: attributes given at once cost less than added ones.
+    """
 
-@dataclass(slots=True, eq=False)
-class _Cell:
-    span: Span
+    name: str
     began: float
-    waited: float
-    """Of the node, before the cell."""
+    context: Context
+    attributes: Attributes
+    kind: SpanKind = SpanKind.INTERNAL
+    waited: float = 0.0
+    """Of the node, before it."""
 
 
 @dataclass(slots=True, eq=False)
@@ -64,8 +65,8 @@ class Branch:
     unsampled_failed: int = 0
     unsampled_tokens: int = 0
     _turn: Span | None = None
-    _calls: dict[int, _Call] = field(default_factory=dict)
-    _cells: dict[int, _Cell] = field(default_factory=dict)
+    _calls: dict[int, _Open] = field(default_factory=dict)
+    _cells: dict[int, _Open] = field(default_factory=dict)
 
     @property
     def context(self) -> Context:
@@ -95,31 +96,31 @@ class Branch:
             attributes[names.COMPACTED] = True
         if self.pen.capture.on_spans and not self.looping:
             attributes[names.INPUT_MESSAGES] = self.pen.capture.message("user", self.question)
-        span = self._start(f"chat {event.model}", event.at, attributes, SpanKind.CLIENT)
-        self._calls[event.call] = _Call(span, event.at)
+        name = f"chat {event.model}"
+        self._calls[event.call] = _Open(name, event.at, self._below, attributes, SpanKind.CLIENT)
 
     def heard(self, event: events.ReplyGrew) -> None:
         """A piece of a reply has come; the first one is timed."""
         call = self._calls.get(event.call)
-        if call is not None and not call.heard:
-            call.heard = True
-            call.span.set_attribute(names.FIRST_CHUNK, event.at - call.asked)
+        if call is not None:
+            call.attributes.setdefault(names.FIRST_CHUNK, event.at - call.began)
 
     def replied(self, event: events.ModelReplied) -> Span | None:
         """A model call has ended, well or not; its span."""
         call = self._calls.pop(event.call, None)
         if call is None:
             return None
-        span, pen = call.span, self.pen
+        call.attributes.update(_call_facts(event))
+        if not event.error and self.pen.capture.on_spans:
+            said = self.pen.capture.message("assistant", event.text, event.finish)
+            call.attributes[names.OUTPUT_MESSAGES] = said
+        span = self._made(call)
         for retried in event.retries:
             facts: Attributes = {names.ERROR_TYPE: retried.error, names.RETRY_PAUSE: retried.pause}
-            span.add_event(names.RETRY_EVENT, facts, pen.epoch.stamp(min(call.asked + retried.at, event.at)))
-        span.set_attributes(_call_facts(event))
+            span.add_event(names.RETRY_EVENT, facts, self.pen.epoch.stamp(min(call.began + retried.at, event.at)))
         if event.error:
             fail(span, event.error)
-        elif pen.capture.on_spans:
-            span.set_attribute(names.OUTPUT_MESSAGES, pen.capture.message("assistant", event.text, event.finish))
-        span.end(pen.epoch.stamp(event.at))
+        span.end(self.pen.epoch.stamp(event.at))
         return span
 
     def started_cell(self, event: events.CellStarted) -> None:
@@ -134,8 +135,8 @@ class Branch:
         }
         if self.pen.capture.on_spans:
             attributes[names.TOOL_ARGUMENTS] = self.pen.capture.text(event.code)
-        span = self._start("execute_tool python", event.at, attributes)
-        self._cells[event.cell] = _Cell(span, event.at, self.times.spent(State.WAITING, event.at))
+        waited = self.times.spent(State.WAITING, event.at)
+        self._cells[event.cell] = _Open("execute_tool python", event.at, self._below, attributes, waited=waited)
 
     def ended_cell(self, event: events.CellEnded) -> None:
         """A piece of code has run."""
@@ -150,16 +151,16 @@ class Branch:
             names.EXECUTION_SECONDS: max(0.0, at - cell.began - waited),
             names.CPU_SECONDS: output.cpu_seconds,
         }
-        cell.span.set_attributes(facts)
+        cell.attributes.update(facts)
+        if self.pen.capture.on_spans:
+            cell.attributes[names.TOOL_RESULT] = self.pen.capture.text(output.stdout)
+        span = self._made(cell)
         if output.error is not None:
-            cell.span.set_attribute(names.ERROR_TYPE, output.error.type)
-            cell.span.set_status(Status(StatusCode.ERROR, output.error.type))
+            fail(span, output.error.type)
         if output.outcome == "refused":
             kind = output.error.type if output.error is not None else "refused"
-            cell.span.add_event(names.REFUSAL_EVENT, {names.ERROR_TYPE: kind}, self.pen.epoch.stamp(at))
-        if self.pen.capture.on_spans:
-            cell.span.set_attribute(names.TOOL_RESULT, self.pen.capture.text(output.stdout))
-        cell.span.end(self.pen.epoch.stamp(at))
+            span.add_event(names.REFUSAL_EVENT, {names.ERROR_TYPE: kind}, self.pen.epoch.stamp(at))
+        span.end(self.pen.epoch.stamp(at))
 
     def mark(self, name: str, at: float, facts: Attributes) -> None:
         """A span event on the node."""
@@ -167,10 +168,9 @@ class Branch:
 
     def end(self, at: float, outcome: str, error: str = "") -> None:
         """The node has ended, and with it whatever is still open below it."""
-        left = [cell.span for cell in self._cells.values()] + [call.span for call in self._calls.values()]
-        for span in left:
-            span.set_attribute(names.OUTCOME, "cancelled")
-            span.end(self.pen.epoch.stamp(at))
+        for left in (*self._cells.values(), *self._calls.values()):
+            left.attributes[names.OUTCOME] = "cancelled"
+            self._made(left).end(self.pen.epoch.stamp(at))
         self._cells.clear()
         self._calls.clear()
         self._end_turn(at)
@@ -193,10 +193,18 @@ class Branch:
             fail(self.span, error)
         self.span.end(self.pen.epoch.stamp(at))
 
-    def _start(self, name: str, at: float, attributes: Attributes, kind: SpanKind = SpanKind.INTERNAL) -> Span:
-        context = self.context if self._turn is None else trace.set_span_in_context(self._turn)
+    @property
+    def _below(self) -> Context:
+        """For the spans of its calls and cells."""
+        return self.context if self._turn is None else trace.set_span_in_context(self._turn)
+
+    def _made(self, ended: _Open) -> Span:
         return self.pen.tracer.start_span(
-            name, context=context, kind=kind, attributes=attributes, start_time=self.pen.epoch.stamp(at)
+            ended.name,
+            context=ended.context,
+            kind=ended.kind,
+            attributes=ended.attributes,
+            start_time=self.pen.epoch.stamp(ended.began),
         )
 
     def _begin_turn(self, at: float) -> None:
@@ -206,7 +214,7 @@ class Branch:
         self.turns += 1
         if self.looping:
             attributes: Attributes = {names.TURN: self.turns - 1, names.NODE: self.node}
-            self._turn = self._start("rlm.turn", at, attributes)
+            self._turn = self._made(_Open("rlm.turn", at, self.context, attributes))
 
     def _end_turn(self, at: float) -> None:
         if self._turn is not None:
