@@ -17,7 +17,7 @@ from rlm_async.bench.score import scored
 from rlm_async.bench.sim.knowledge import Knowledge
 from rlm_async.bench.sim.profile import simulated
 from rlm_async.bench.store import Rows
-from rlm_async.bench.windows import Question, Task, Window, window
+from rlm_async.bench.windows import Task, Window, window
 from rlm_async.core.answer import Answer
 from rlm_async.errors import ConfigError, RLMError
 from rlm_async.models.local.choice import is_local
@@ -57,13 +57,17 @@ class Bench:
             self._windows[name] = window(self.tasks[point.task], point.size, point.seed)
         return self._windows[name]
 
-    def asked(self, made: Window) -> tuple[Question, ...]:
-        """The questions of a window that are asked."""
-        return made.questions[: self.questions]
+    def asked(self, made: Window) -> tuple[int, ...]:
+        """Which questions of a window are asked; with fewer than all, others of each next window, so that all count."""
+        numbers = range(len(made.questions))
+        if self.questions is None or self.questions >= len(numbers):
+            return tuple(numbers)
+        first = made.seed * self.questions
+        return tuple(sorted((first + step) % len(numbers) for step in range(self.questions)))
 
     def _point(self, point: Point) -> None:
         made = self.window(point)
-        open_ = [number for number in range(len(self.asked(made))) if point.key(number) not in self.rows]
+        open_ = [number for number in self.asked(made) if point.key(number) not in self.rows]
         if not open_:
             return
 

@@ -191,8 +191,7 @@ def _confirm(bench: Bench, wanted: Sequence[Point], *, yes: bool) -> None:
         if source_of(point.model, point.sub_model) != "real":
             continue
         made = bench.window(point)
-        asked = range(len(bench.asked(made)))
-        left = sum(point.key(number) not in bench.rows for number in asked)
+        left = sum(point.key(number) not in bench.rows for number in bench.asked(made))
         open_.append((point, made.tokens, left))
     write_line(str(estimated(open_, PriceList())), sys.stderr)
     if yes:

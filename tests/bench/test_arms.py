@@ -94,13 +94,13 @@ def test_a_map_gains_from_concurrency_what_there_is_to_gain(measured):
 
 
 def test_without_syntax_errors_depth_does_not_hurt_and_with_many_it_does(measured):
-    options = {"arms": ["depth 1", "depth 2"], "seeds": 4, "questions": 1, "sizes": [2_048], "chunks": [10]}
-    rows = measured("oolong_trec", syntax_errors=[0.0, 0.8], **options)
-    mean = {}
+    options = {"arms": ["depth 1", "depth 2"], "seeds": 4, "questions": 1, "sizes": [3_072], "chunks": [5]}
+    rows = measured("oolong_trec", syntax_errors=[0.0, 0.7], **options)
+    whole = {}
     for row in rows:
-        mean.setdefault((row.point.syntax_errors, row.point.arm), []).append(row.coverage)
-    assert mean[0.0, "depth 2"] == mean[0.0, "depth 1"] == [1.0] * 4
-    assert sum(mean[0.8, "depth 2"]) < sum(mean[0.8, "depth 1"]) < 4
+        whole.setdefault((row.point.syntax_errors, row.point.arm), []).append(row.coverage == 1.0)
+    assert sum(whole[0.0, "depth 2"]) == sum(whole[0.0, "depth 1"]) == 4
+    assert sum(whole[0.7, "depth 2"]) < sum(whole[0.7, "depth 1"])
 
 
 def test_a_budget_is_a_part_of_what_was_used_without_one_and_shows_in_coverage(measured):
