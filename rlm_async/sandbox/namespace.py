@@ -94,6 +94,8 @@ class Namespace:
         self._ahead = link if isinstance(link, RunAhead) and limits.lazy else None
         self._scheduler = Scheduler(link, self._checked)
         self._desk = Desk(link, self._scheduler, limits.window, None if self._ahead is None else self._ahead.expect)
+        if self._ahead is not None:
+            self._ahead.suspended = self._scheduler.frames
         self._regions = Regions(Task.step.__code__)
         self._queries = Queries(self._desk, limits.tools, self._regions, lazy=limits.lazy)
         self._answers = Answers(self._named, limits.answer_bytes)

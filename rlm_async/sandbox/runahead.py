@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import FrameType
 from typing import Protocol
 
@@ -88,6 +88,8 @@ class RunAhead:
         self.roads = Roads()
         self.away = False
         """True in a copy."""
+        self.suspended: Callable[[], Iterable[FrameType]] = tuple
+        """Where the coroutines stand that wait; they are on no stack."""
         self._on = False
         self._reset()
 
@@ -193,7 +195,7 @@ class RunAhead:
         self._misses += 1
         if self._fruitless >= _GIVE_UP or self._misses < 2**self._fruitless:
             return False
-        return self.roads.lead_on(sys._getframe(1))  # noqa: SLF001  # the code's own lines are further up
+        return self.roads.lead_on([*_stack(sys._getframe(1)), *self.suspended()])  # noqa: SLF001  # where code stands
 
     def _pass_on(self) -> None:
         for payload, sure in self._scout.findings():
@@ -251,6 +253,12 @@ class RunAhead:
     def read(self, filename: str, tree: ast.AST, tools: Iterable[str]) -> None:
         """Take note of a cell's source before it is rewritten."""
         self.roads.add(filename, tree, tools)
+
+
+def _stack(frame: FrameType | None) -> Iterator[FrameType]:
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
 
 
 def _said(value: object) -> dict[str, object]:

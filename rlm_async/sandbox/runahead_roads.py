@@ -71,15 +71,14 @@ class Roads:
         found.loops = [(first, last) for first, last in spans if any(first <= line <= last for line in lines)]
         self._maps[filename] = found
 
-    def lead_on(self, frame: FrameType | None) -> bool:
+    def lead_on(self, frames: Iterable[FrameType]) -> bool:
         """Whether the code that stands here may still ask something further on."""
-        while frame is not None:
+        for frame in frames:
             found = self._maps.get(frame.f_code.co_filename)
             if found is not None:
                 line = frame.f_lineno
                 if any(line < ask for ask in found.asks) or any(first <= line <= last for first, last in found.loops):
                     return True
-            frame = frame.f_back
         return False
 
     def decide(self, frame: FrameType) -> bool:

@@ -10,7 +10,8 @@ import heapq
 import itertools
 import sys
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator, Sequence
+from types import CoroutineType, FrameType
 
 from rlm_async.sandbox.faults import Cancelled, CellStopped, Deadlock
 from rlm_async.sandbox.link import Link
@@ -113,6 +114,14 @@ class Task:
             yield Finished(self)
         return self.result()
 
+    def frames(self) -> Iterator[FrameType]:
+        """Where its coroutine stands, the outermost function first."""
+        inner: object = self._coroutine
+        while isinstance(inner, CoroutineType):
+            if inner.cr_frame is not None:
+                yield inner.cr_frame
+            inner = inner.cr_await
+
     def step(self) -> None:
         """Run it up to its next wait."""
         try:
@@ -193,6 +202,11 @@ class Scheduler:
     def pending(self) -> list[Task]:
         """Tasks that are not over, oldest first; one that is on the stack right now is not among them."""
         return [*self._blocked, *self._ready]
+
+    def frames(self) -> Iterator[FrameType]:
+        """Where the tasks stand that are not over; those on the stack right now are not among them."""
+        for task in self.pending():
+            yield from task.frames()
 
     def ended(self, task: Task) -> None:
         """Told by a task at its end."""

@@ -21,7 +21,10 @@ from tests.sandbox.runtime.test_runtime_programs import CONTEXT, hash_of, indent
 EXAMPLES = int(os.environ.get("RLM_ASYNC_EXAMPLES", "40"))
 TOOLS = {"log": "log(text): keeps it"}
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of forks beside threads of the test runner
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of forks beside threads of the test runner
+    pytest.mark.timeout(120 + EXAMPLES),
+]
 
 HEAD = """
 a, b, d, n, p, out, todo, c = 'A', [], {}, 0, 'p', [], ['t1', 't2'], 'c'

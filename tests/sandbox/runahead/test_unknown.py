@@ -108,6 +108,41 @@ def test_the_copy_goes_on(name):
     assert expected.link.hints == []
 
 
+ASYNC = {
+    "await": "async def ask(c):\n    r = await llm_query(f'{c} Q')\n    return r.strip()\n",
+    "await in try": "async def ask(c):\n    try:\n        return (await llm_query(f'{c} Q')).strip()\n"
+    "    except Exception as e:\n        return str(e)\n",
+    "gather": "async def ask(c):\n    a, b = await gather(llm_query(f'{c} Q'), llm_query('same'))\n    return a + b\n",
+}
+
+
+LOOPS = [
+    """
+for c in context:
+    r = await ask(c)
+    if r == 'x': break
+print(r)
+""",
+    """
+import asyncio
+async def main():
+    for c in context:
+        r = await ask(c)
+        if r == 'x': break
+    return r
+print(asyncio.run(main()))
+""",
+]
+
+
+@pytest.mark.parametrize("name", ASYNC)
+def test_a_copy_goes_on_in_asynchronous_code(name):
+    for rest in LOOPS:
+        repl = AheadRepl(CONTEXT, AheadLink(model))
+        assert repl.run(ASYNC[name] + rest)["stdout"] == ("2424\n" if name == "gather" else "24\n")
+        assert [prompt for prompt in repl.link.hinted if prompt != "same"] == ["c1 Q", "c2 Q", "c3 Q"]
+
+
 def test_a_second_copy_knows_what_the_first_one_found():
     source = HEAD + "    s = ask(f'more of {c}: {r}')\n    if 'x' in s: break\n"
     repl = AheadRepl(CONTEXT, AheadLink(model))
