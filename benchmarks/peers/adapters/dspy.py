@@ -1,4 +1,4 @@
-"""dspy.RLM (pypi.org/project/dspy), with its local interpreter: its default, Deno, fetches code when it starts."""
+"""dspy.RLM (github.com/stanfordnlp/dspy), with its local interpreter: its default, Deno, fetches code when it starts."""
 
 import dspy
 from dspy.primitives.local_interpreter import LocalInterpreter

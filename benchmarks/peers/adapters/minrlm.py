@@ -1,4 +1,4 @@
-"""minrlm (pypi.org/project/minrlm): one level of sub-calls, code in this process."""
+"""minrlm (github.com/avilum/minrlm): one level of sub-calls, code in this process."""
 
 from minrlm import RLM
 

@@ -1,4 +1,4 @@
-"""recursive-flow (pypi.org/project/recursive-flow): an execution graph stepped by threads, code in this process."""
+"""recursive-flow (github.com/shyamsn97/recursive-flow): an execution graph stepped by threads, code in this process."""
 
 import os
 import tempfile

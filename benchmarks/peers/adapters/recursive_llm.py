@@ -1,4 +1,4 @@
-"""recursive-llm (pypi.org/project/recursive-llm): asyncio and litellm, RestrictedPython in a worker process."""
+"""recursive-llm (github.com/grishahq/recursive-llm): asyncio and litellm, RestrictedPython in a worker process."""
 
 import asyncio
 

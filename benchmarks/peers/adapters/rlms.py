@@ -1,4 +1,4 @@
-"""rlms, the reference implementation (A. Zhang; pypi.org/project/rlms): threads, code in this process."""
+"""rlms, the reference implementation (A. Zhang; github.com/alexzhang13/rlm): threads, code in this process."""
 
 from rlm import RLM
 
