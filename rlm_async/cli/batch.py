@@ -291,7 +291,6 @@ def batch_name(output: str) -> str:
     return f"{path.stem}-{hashlib.blake2b(os.fsencode(path), digest_size=5).hexdigest()}"
 
 
-def journal_for(given: str | None, output: str) -> str | None:
-    """The journal's file: as given, as the environment says, or beside the results."""
-    chosen = given or os.environ.get(JOURNAL) or f"{output}.journal"
-    return None if chosen == "none" else chosen
+def journal_for(given: str | None, output: str, executor: str | None) -> str:
+    """The journal's file: as given, as the environment says, or beside the results; none where workers are far."""
+    return given or os.environ.get(JOURNAL) or ("none" if executor else f"{output}.journal")

@@ -37,7 +37,9 @@ Schema = Annotated[str | None, typer.Option("--schema", metavar="FILE", help="A 
 Journal = Annotated[
     str | None,
     typer.Option(
-        "--journal", metavar="FILE", help="Where answered calls last. Default: RESULTS.journal; none: nowhere."
+        "--journal",
+        metavar="FILE",
+        help="Where answered calls last. Default: $RLM_ASYNC_JOURNAL, else RESULTS.journal; none: nowhere.",
     ),
 ]
 Executor = Annotated[
@@ -102,7 +104,7 @@ def batch(  # noqa: PLR0917 - what can be typed, each an option of its own
             strategy=strategy,
             profile=profile,
             sandbox=sandbox_mode,
-            journal=whole.journal_for(journal, output),
+            journal=whole.journal_for(journal, output, executor),
             strict=strict,
         )
         asked = whole.Asked(
