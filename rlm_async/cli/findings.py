@@ -51,7 +51,7 @@ EXTRAS = (
 )
 ENDPOINTS = ("OPENAI_BASE_URL", "OPENAI_API_BASE")
 ANSWER_SECONDS = 5.0
-OPTIONAL_LAYERS = frozenset({"mount", "cgroup"})
+OPTIONAL_LAYERS = frozenset({"mount"})
 """Walls that are not asked for by default: without them nothing is amiss."""
 
 
