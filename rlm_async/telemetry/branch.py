@@ -90,8 +90,9 @@ class Branch:
             names.PROMPT_CHARACTERS: event.prompt_characters,
             names.CONVERSATION: self.pen.run,
             names.NODE: self.node,
-            names.TURN: self.turns - 1,
         }
+        if self.looping:
+            attributes[names.TURN] = self.turns - 1
         if self.folded:
             attributes[names.COMPACTED] = True
         if self.pen.capture.on_spans and not self.looping:
@@ -162,6 +163,11 @@ class Branch:
             span.add_event(names.REFUSAL_EVENT, {names.ERROR_TYPE: kind}, self.pen.epoch.stamp(at))
         span.end(self.pen.epoch.stamp(at))
 
+    def answered(self, event: events.NodeAnswered) -> None:
+        """The node has its answer. What a plain completion has used stands on its one call."""
+        sums = aggregated(event.usage) if self.looping else {}
+        self.span.set_attributes({names.STATUS: event.status, **sums})
+
     def mark(self, name: str, at: float, facts: Attributes) -> None:
         """A span event on the node."""
         self.span.add_event(name, facts, self.pen.epoch.stamp(at))
@@ -177,9 +183,10 @@ class Branch:
         facts: Attributes = {
             names.OUTCOME: outcome,
             names.QUEUE_SECONDS: self.times.spent(State.QUEUED, at),
-            names.WAIT_SECONDS: self.times.spent(State.WAITING, at),
             names.EXECUTION_SECONDS: self.times.spent(State.RUNNING, at),
         }
+        if self.looping:
+            facts[names.WAIT_SECONDS] = self.times.spent(State.WAITING, at)
         if self.fanout:
             facts[names.FANOUT] = self.fanout
         if self.looping:

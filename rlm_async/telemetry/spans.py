@@ -173,7 +173,7 @@ class SpanSink:
             case events.CellEnded():
                 branch.ended_cell(event)
             case events.NodeAnswered():
-                branch.span.set_attributes({names.STATUS: event.status, **aggregated(event.usage)})
+                branch.answered(event)
                 self._tell_answer(branch.span, event.text)
             case _:
                 _mark(branch, event)
