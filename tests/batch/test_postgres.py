@@ -10,6 +10,7 @@ import pytest
 
 from rlm_async.core.items import Item, ItemResult
 from rlm_async.core.usage import Limits
+from rlm_async.errors import ConfigError
 from rlm_async.testing.executor_conformance import EXECUTOR_CLAIMS, answer_for_test, executor_conformance
 from tests.batch.database import Server, binaries
 
@@ -146,6 +147,49 @@ async def test_items_of_a_silent_worker_are_taken_over_and_its_late_result_chang
         assert found["a"].text == "q!"
         release.set()
         await anyio.wait_all_tasks_blocked()
+
+
+async def test_a_worker_that_cannot_answer_ends_and_spoils_nothing(server):
+    name = f"unable {next(names)}"
+
+    @asynccontextmanager
+    async def unable(job):
+        raise ConfigError("no key here")
+        yield
+
+    items = [Item(id=str(n), question="q") for n in range(5)]
+    async with anyio.create_task_group() as tasks:
+        found = {}
+
+        async def submit():
+            found.update(await answered(PostgresExecutor(server.url, name), items))
+
+        tasks.start_soon(submit)
+        await queued(server, name, 5)
+        with pytest.raises(ConfigError, match="no key here"):
+            await Worker(server.url, unable, batch=name, timing=QUICK).run()
+        async with working(server.url, batch=name):
+            while not found:
+                await anyio.sleep(0.02)
+    assert {result.status for result in found.values()} == {"complete"}
+
+
+async def test_an_item_in_whose_hands_workers_die_is_given_up_and_named(server):
+    name = f"deaths {next(names)}"
+    async with anyio.create_task_group() as tasks:
+        found = {}
+
+        async def submit():
+            found.update(await answered(PostgresExecutor(server.url, name), [Item(id="a", question="q")]))
+
+        tasks.start_soon(submit)
+        await queued(server, name, 1)
+        async with Database.opened(server.url) as database:
+            await database.rows("UPDATE rlm_items SET deaths = 3 WHERE batch = %(name)s", {"name": name})
+        async with working(server.url, batch=name):
+            while not found:
+                await anyio.sleep(0.02)
+    assert found["a"].reason == "3 workers died while they answered it"
 
 
 async def test_lent_limits_hold_over_all_workers(server):

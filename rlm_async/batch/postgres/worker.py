@@ -155,6 +155,7 @@ class Worker:
     async def _done(self, database: Database, batch: str, name: str, askers: AsyncExitStack) -> bool:
         """See to it that an item has a result; False where it has to wait for money."""
         number = self._number
+        asker = await self._asker(database, batch, askers)  # before anything is lent: a worker that cannot, ends
 
         async def taken(connection: Connection) -> tuple[Mapping[str, object] | None, Lent]:
             values = (batch, name)
@@ -169,7 +170,7 @@ class Worker:
         if row is None or lent.later:
             return row is None
         item = Item.of_record({**msgspec.json.decode(str(row["record"])), "grant": [list(pair) for pair in lent.grant]})
-        result = await self._answered(database, batch, item, lent, int(str(row["deaths"])), askers)
+        result = await _answered(asker, item, lent, int(str(row["deaths"])))
 
         async def write(connection: Connection) -> bool:
             return await settle(connection, batch, number, result)
@@ -177,19 +178,6 @@ class Worker:
         first = await database.transaction(write)
         self.answered += first
         return True
-
-    async def _answered(
-        self, database: Database, batch: str, item: Item, lent: Lent, deaths: int, askers: AsyncExitStack
-    ) -> ItemResult:
-        if lent.exhausted:
-            return failed(item, BudgetExceeded("the batch", lent.exhausted, 0.0, 0.0), cut=True)
-        if deaths >= DEATHS:
-            return failed(item, SandboxCrashed(f"{deaths} workers died while they answered it"))
-        try:
-            asker = await self._asker(database, batch, askers)
-        except RLMError as error:
-            return failed(item, error)
-        return await settled(asker, item)
 
     async def _asker(self, database: Database, batch: str, askers: AsyncExitStack) -> Asker:
         """What answers the batch's items; opened once."""
@@ -270,3 +258,11 @@ class Worker:
             with suppress(ConnectorException):  # it ended, or another worker has it
                 await database.durable(partial(database.app.job_manager.retry_job, job))
         await database.durable(lambda: database.app.job_manager.unregister_worker(self._number))
+
+
+async def _answered(asker: Asker, item: Item, lent: Lent, deaths: int) -> ItemResult:
+    if lent.exhausted:
+        return failed(item, BudgetExceeded("the batch", lent.exhausted, 0.0, 0.0), cut=True)
+    if deaths >= DEATHS:
+        return failed(item, SandboxCrashed(f"{deaths} workers died while they answered it"))
+    return await settled(asker, item)
