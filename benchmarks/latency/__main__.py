@@ -19,7 +19,7 @@ from pathlib import Path
 
 import aiohttp
 
-from benchmarks.latency.measuring import Meter, Taken, server
+from benchmarks.latency.measuring import Meter, Taken, collector, server
 from benchmarks.latency.shows import SHOWS, Show
 from benchmarks.latency.traffic import Bare
 
@@ -89,7 +89,7 @@ def main() -> None:
     for show in SHOWS:
         if options.names and show.name not in options.names:
             continue
-        with server(*show.options()) as url:
+        with server(*show.options()) as url, collector(relaxed=show.relaxed):
             bare, ours = asyncio.run(measured(show, url, options.runs))
         kept[show.name] = {"bare": asdict(bare)["runs"], "ours": asdict(ours)["runs"]}
         print(line(row(show, bare, ours)), flush=True)

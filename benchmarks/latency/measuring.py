@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import statistics
 import subprocess
@@ -26,6 +27,21 @@ def server(*options: str) -> Iterator[str]:
         finally:
             process.stdin.close()
             process.wait(10)
+
+
+@contextmanager
+def collector(*, relaxed: bool) -> Iterator[None]:
+    """As Python has it, or as a program sets it that has thousands of calls in flight (docs/how-to/rates.md)."""
+    before = gc.get_threshold()
+    if relaxed:
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(100_000, 20, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 @dataclass(frozen=True)
