@@ -68,6 +68,7 @@ def ask(  # noqa: PLR0917 - what can be typed, each an option of its own
     ] = None,
     model: options.ModelName = None,
     sub_model: options.SubModelName = None,
+    fallback: options.Fallbacks = None,
     api_base: options.ApiBase = None,
     api_key_env: options.ApiKeyEnv = None,
     depth: options.Depth = None,
@@ -103,6 +104,7 @@ def ask(  # noqa: PLR0917 - what can be typed, each an option of its own
             choices = options.Choices(
                 model=choice.model_named(model, api_base, os.environ),
                 sub_model=sub_model,
+                fallbacks=tuple(fallback or ()),
                 api_base=api_base,
                 api_key=options.key_of(api_key_env, api_base, os.environ),
                 limits=options.limits(limit, depth),

@@ -54,6 +54,7 @@ async def composed(choices: Choices, sink: Sink) -> AsyncIterator[RLM]:
         yield RLM(
             choices.model,
             sub_model=choices.sub_model,
+            fallbacks=choices.fallbacks,
             api_base=choices.api_base,
             api_key=choices.api_key,
             limits=choices.limits,

@@ -38,6 +38,9 @@ ModelName = Annotated[
     typer.Option("--model", "-m", help=f"openai/gpt-5, local, local:0.5b, FILE.gguf, … Default: ${MODEL}, else local."),
 ]
 SubModelName = Annotated[str | None, typer.Option("--sub-model", help="Answers sub-queries. Default: the model.")]
+Fallbacks = Annotated[
+    list[str] | None, typer.Option("--fallback", metavar="MODEL", help="Answers where a model is down; again for more.")
+]
 ApiBase = Annotated[str | None, typer.Option("--api-base", metavar="URL", help="An OpenAI-compatible endpoint.")]
 ApiKeyEnv = Annotated[
     str | None,
@@ -111,6 +114,7 @@ class Choices:
 
     model: str
     sub_model: str | None = None
+    fallbacks: tuple[str, ...] = ()
     api_base: str | None = None
     api_key: str | None = field(default=None, repr=False)
     limits: Limits = field(default_factory=Limits)
