@@ -88,7 +88,6 @@ class Branch:
             names.PROVIDER: names.provider_of(event.model),
             names.REQUEST_MODEL: event.model,
             names.PROMPT_CHARACTERS: event.prompt_characters,
-            names.CONVERSATION: self.pen.run,
             names.NODE: self.node,
         }
         if self.looping:
@@ -165,8 +164,11 @@ class Branch:
 
     def answered(self, event: events.NodeAnswered) -> None:
         """The node has its answer. What a plain completion has used stands on its one call."""
-        sums = aggregated(event.usage) if self.looping else {}
-        self.span.set_attributes({names.STATUS: event.status, **sums})
+        facts = aggregated(event.usage) if self.looping else {}
+        if self.looping or event.status != "complete":
+            facts[names.STATUS] = event.status
+        if facts:
+            self.span.set_attributes(facts)
 
     def mark(self, name: str, at: float, facts: Attributes) -> None:
         """A span event on the node."""

@@ -55,7 +55,9 @@ class Instruments:
             meter, "gen_ai.invoke_agent.tool_calls", "{tool_call}", "Cells of a node.", _COUNTS
         )
         self.cell = _histogram(meter, "gen_ai.execute_tool.duration", "s", "A cell, its waiting included.", _SECONDS)
-        self.queue = _histogram(meter, "rlm.call.queue.duration", "s", "A model call's wait for its turn.", _SECONDS)
+        self.queue = _histogram(
+            meter, "rlm.call.queue.duration", "s", "The wait of a model call that did not go at once.", _SECONDS
+        )
         counter = meter.create_observable_counter
         usage = "gen_ai.client.inference.usage"
         self.input = _sum(counter, f"{usage}.input_tokens", "{token}", "Input tokens.")

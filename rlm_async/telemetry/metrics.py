@@ -12,6 +12,9 @@ from rlm_async.telemetry import conventions as names
 from rlm_async.telemetry.instruments import Attributes, Instruments
 from rlm_async.telemetry.times import Times
 
+AT_ONCE = 0.001
+"""Seconds; who waits less has not waited. A histogram costs ten times as much as what surrounds it."""
+
 
 @dataclass(slots=True, eq=False)
 class _Active:
@@ -108,8 +111,8 @@ class MetricSink:
             names.OUTCOME: str(event.state),
             **_failed(event.error),
         }
-        self._instruments.node.record(event.at - node.added, attributes)
-        if node.looping:  # a plain completion is one call and no cell: nothing to learn
+        if node.looping:  # a plain completion is one call, which is measured as such, and no cell
+            self._instruments.node.record(event.at - node.added, attributes)
             self._instruments.node_calls.record(node.calls, attributes)
             self._instruments.node_cells.record(node.cells, attributes)
 
@@ -137,7 +140,8 @@ class MetricSink:
             self._instruments.hits.add(1, key, base)
             return  # nothing was asked: no operation, no tokens, no money
         self._instruments.call.record(event.at - asked.at, base | _failed(event.error))
-        self._instruments.queue.record(event.waited, base)
+        if event.waited > AT_ONCE:
+            self._instruments.queue.record(event.waited, base)
         self._count_usage(event, key, base)
 
     def _count_usage(self, event: events.ModelReplied, key: tuple[str, str], base: Attributes) -> None:
