@@ -11,6 +11,7 @@ from rlm_async.api import RLM
 from rlm_async.cli.choice import introduction
 from rlm_async.cli.options import Choices
 from rlm_async.cli.report import COMPLETE
+from rlm_async.cli.runs_place import wanted
 from rlm_async.cli.streams import write_line
 from rlm_async.cli.telemetry import exported
 from rlm_async.errors import ConfigError
@@ -82,7 +83,7 @@ def composed(choices: Choices) -> RLM:
         profile=choices.profile,
         strategy=choices.strategy,
         sandbox=choices.sandbox,
-        journal=choices.journal,
+        journal=wanted(choices.journal, os.environ),
     )
 
 

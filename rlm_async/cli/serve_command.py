@@ -12,8 +12,7 @@ import typer
 
 from rlm_async.cli import options
 from rlm_async.cli.boundary import guarded
-
-Keep = Annotated[str | None, typer.Option("--journal", metavar="FILE", help="Keep the runs in this file.")]
+from rlm_async.cli.runs_place import JournalFile
 
 
 def add_to(app: typer.Typer) -> None:
@@ -25,10 +24,7 @@ def add_to(app: typer.Typer) -> None:
 
 def show(
     run: Annotated[str, typer.Argument(metavar="[RUN]", help="A run's name, the beginning of it, or last.")] = "last",
-    journal: Annotated[
-        str | None,
-        typer.Option("--journal", metavar="FILE", help="Default: $RLM_ASYNC_JOURNAL, else the user's own."),
-    ] = None,
+    journal: JournalFile = None,
     output: Annotated[
         str | None,
         typer.Option("-o", "--output", metavar="FILE", help="Default: run-NAME.html in this folder; - is stdout."),
@@ -125,7 +121,7 @@ def mcp(  # noqa: PLR0917 - what can be typed, each an option of its own
     strategy: options.StrategyName = "auto",
     profile: options.ProfileName = "auto",
     sandbox_mode: options.SandboxMode = None,
-    journal: Keep = None,
+    journal: options.JournalFile = None,
     quiet: options.Quiet = False,
 ) -> None:
     """Give agents tools that ask about files, folders and text of any length (Model Context Protocol)."""

@@ -9,10 +9,9 @@ import webbrowser
 from dataclasses import dataclass
 from pathlib import Path
 
-from platformdirs import user_data_path
-
 from rlm_async.cli.amounts import count
 from rlm_async.cli.report import COMPLETE
+from rlm_async.cli.runs_place import place
 from rlm_async.cli.streams import write, write_line
 from rlm_async.core.events import NodeAdded
 from rlm_async.errors import ConfigError
@@ -37,7 +36,7 @@ def shown(asked: Shown) -> int:
     """Write the page and print where it is; raises ConfigError."""
     if asked.output == "-" and asked.open:
         raise ConfigError("--open needs a file: leave out -o -")
-    with Journal(_journal(asked.journal), create=False) as journal:
+    with Journal(place(asked.journal, os.environ), create=False) as journal:
         record = journal.run(asked.run)
         trace = journal.events(record.run)
     page = render(trace, content=asked.content)
@@ -64,7 +63,3 @@ def _target(output: str | None, run: str) -> Path:
         return Path(name)
     target = Path(output)
     return target / name if target.is_dir() else target
-
-
-def _journal(given: str | None) -> Path:
-    return Path(given or os.environ.get("RLM_ASYNC_JOURNAL") or user_data_path("rlm-async") / "journal.sqlite")

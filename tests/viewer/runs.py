@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import deque
 
 from rlm_async.core import events
 from rlm_async.core.context import Context, Document
@@ -58,6 +59,7 @@ class Simulation:
         self.nodes = 0
         self.leaves = {}
         """Leaf to the time at which it was asked and the time at which it had its answer."""
+        self.recent = deque(maxlen=100)
         self.sum = Usage()
 
     def run(self):
@@ -124,6 +126,7 @@ class Simulation:
         self.tell(at, events.StrategyChosen, node=number, strategy="direct", reason="a sub-query at the last level")
         end = self.call(number, 0, at, "Yes: it renews for one year unless ended 60 days before.", waited=queued)
         self.leaves[number] = (at, end)
+        self.recent.append(number)
         if self.random.random() < self.failing:
             error = "ModelUnavailable: the provider answered 503 five times; try again later"
             self.tell(end, events.NodeMoved, node=number, state=State.FAILED, error=error)
@@ -166,8 +169,7 @@ class Simulation:
         return at
 
     def child(self, number, depth, at, place):
-        recent = list(self.leaves)[-400:] if self.shared else []
-        there = [leaf for leaf in recent if self.leaves[leaf][0] <= at]
+        there = [leaf for leaf in self.recent if self.leaves[leaf][0] <= at] if self.shared else []
         if there and depth + 1 == len(self.widths) and self.random.random() < self.shared:
             leaf = self.random.choice(there)
             query = Query(prompt=self.prompt(leaf), model="openai/gpt-5-mini", strategy="direct")
