@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -129,3 +130,18 @@ def test_the_callers_trace_goes_on_in_the_command(url, environ):
         receiver.until(lambda text: "invoke_workflow rlm" in text)
         (run,) = [found for found in receiver.spans if found.name == "invoke_workflow rlm"]
     assert (run.trace, run.parent) == (trace, span)
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
+@pytest.mark.parametrize("listens", [False, True], ids=["dead port", "black hole"])
+def test_a_collector_that_is_away_costs_an_answer_nothing_and_is_told(protocol, listens, url, environ):
+    with socket.socket() as hole:
+        hole.bind(("127.0.0.1", 0))
+        if listens:
+            hole.listen(8)  # takes connections, and never says a word
+        port = hole.getsockname()[1]
+        target = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{port}", "OTEL_EXPORTER_OTLP_PROTOCOL": protocol}
+        done = ask(url, environ | target, "number 1", "--strategy=direct")
+    assert (done.returncode, done.stdout) == (0, "yes\n")
+    assert done.stderr.endswith(f"telemetry: 3 of 3 spans are lost: 3 were not taken by 127.0.0.1:{port}\n")
+    assert "Traceback" not in done.stderr
