@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import OrderedDict
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -24,6 +25,7 @@ from rlm_async.core.context import Context
 from rlm_async.core.data import Data, canonical
 from rlm_async.core.events import LimitHit
 from rlm_async.core.items import Item, ItemResult, answered, failed
+from rlm_async.core.profile import Profile
 from rlm_async.core.usage import Limits
 from rlm_async.engine.equipment import Equipment
 from rlm_async.errors import BudgetExceeded, ModelError, Refused, RLMError
@@ -32,9 +34,36 @@ from rlm_async.models.tariff import check_prices
 from rlm_async.ports import Asker, Deliver, Job
 from rlm_async.telemetry.propagation import continued
 
+Fit = tuple[Profile, Context]
 LEDGER = "the batch"
+_FITS = 8
+REMEMBERED = 2_000
+"""Answered calls that are kept in memory for other items; a journal has all of them."""
 FULL = 0.9
 """Part of a gate's ceiling from which on it counts as full."""
+
+
+class Fitting:
+    """The profile for each context, and the context as it wants it; of a shared one found once, for all its items."""
+
+    def __init__(self, fit: Callable[[Context], Awaitable[Fit]]) -> None:
+        """Find out with `fit`."""
+        self._fit = fit
+        self._found: OrderedDict[int, tuple[Context, Fit]] = OrderedDict()
+        self._turn = anyio.Lock()
+
+    async def __call__(self, context: Context, *, own: bool) -> Fit:
+        """The fit of `context`; `own` where no other item is about the same one."""
+        if own:
+            return await self._fit(context)
+        async with self._turn:
+            known = self._found.get(id(context))
+            if known is None or known[0] is not context:
+                known = self._found[id(context)] = (context, await self._fit(context))
+            self._found.move_to_end(id(context))
+            if len(self._found) > _FITS:
+                self._found.popitem(last=False)
+            return known[1]
 
 
 @dataclass(slots=True, eq=False)
@@ -43,6 +72,7 @@ class Shared:
 
     resources: Resources
     total: Limits
+    fitting: Fitting
     name: str = ""
     """The batch's name in the journal."""
     schema: str | None = None
@@ -54,7 +84,7 @@ class Shared:
     def __post_init__(self) -> None:
         """Begin now; equal requests of all items share one call from here on."""
         self.ledger = Budget(LEDGER, self.total)
-        self.model = Cache(self.resources.table, MemoryMemo())
+        self.model = Cache(self.resources.table, MemoryMemo(REMEMBERED))
         self.ends = float("inf") if self.total.seconds is None else anyio.current_time() + self.total.seconds
 
     def applied(self, equipment: Equipment, item: Item) -> Equipment:
@@ -106,7 +136,7 @@ class BatchAsker:
 
     def pace_with(self, pace: Callable[[str], Turn]) -> None:
         """Have every call that is really made wait for a turn of `pace(model)`; before the first item."""
-        self.shared.model = Cache(Turns(self.shared.resources.table, pace), MemoryMemo())
+        self.shared.model = Cache(Turns(self.shared.resources.table, pace), MemoryMemo(REMEMBERED))
 
     async def __call__(self, item: Item) -> ItemResult:
         """Answer one item."""

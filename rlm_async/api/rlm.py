@@ -14,7 +14,7 @@ from typing import Self
 
 import anyio
 
-from rlm_async.api.batching import BatchAsker, InHand, Shared, batch_name, check_total, load_paths, results
+from rlm_async.api.batching import BatchAsker, Fitting, InHand, Shared, batch_name, check_total, load_paths, results
 from rlm_async.api.detached import detached, in_event_loop
 from rlm_async.api.keeping import JournalFile, check_journal, run_kept
 from rlm_async.api.lease import Lease
@@ -260,14 +260,11 @@ class RLM:
     ) -> AsyncIterator[ItemResult]:
         """The results of many questions as they come; what is wrong with one item is its result.
 
-        items: questions, mappings with `question` and perhaps `id`, `context`, `paths`, or Items; taken only as
-        fast as results are. context: what items without one of their own are about, read once. total: limits of
-        the whole batch, of which `calls`, `tokens`, `usd` and `seconds` count; `RLM.limits` hold for each item.
-        ordered: results in the order of their items. name: in the journal; a batch of the same name pays for no
-        call again. Equal sub-queries of all items are asked once.
-
-        Raises ConfigError before anything is asked; Refused where `total` was reached, and ModelError where the
-        provider failed 25 items in a row, both after the results of what had been asked.
+        items: questions, mappings with `question` and perhaps `id`, `context`, `paths`, or Items; taken as fast as
+        results are. context: what the others are about, read once. total: limits of the whole batch (`calls`, `tokens`,
+        `usd`, `seconds`). name: in the journal; a batch of the same name pays for no call again.
+        Raises ConfigError before anything is asked; after the results there are, Refused where `total` was reached,
+        ModelError where the provider failed 25 items in a row.
         """
         async with self.asker(context, schema=schema, total=total, name=name) as asker:
             executor = InHand(asker, self._wiring.rates.concurrency)
@@ -290,11 +287,11 @@ class RLM:
         async with self._lease.taken() as resources:
             await resources.check(self.limits)
             name = name or batch_name(resources, read, text)
-            shared = Shared(resources, check_total(total, resources), name, text)
+            shared = Shared(resources, check_total(total, resources), Fitting(self._tailor.fit), name, text)
             yield BatchAsker(self._ask_in_batch, Corpora(load_paths, read), shared)
 
     async def _ask_in_batch(self, item: Item, context: Context, shared: Shared) -> Answer:
-        profile, read = await self._tailor.fit(context)
+        profile, read = await shared.fitting(context, own=item.context is not None)
         share = partial(shared.applied, item=item)
         turn = _Turn(schema=shared.schema, shared=share, batch=shared.name, item=item.id, profile=profile)
         return await self._answer(item.question, read, turn)

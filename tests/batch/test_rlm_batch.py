@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import anyio
 import pytest
 
 from rlm_async import RLM, Context, Limits, ModelInfo, Price, Rates
+from rlm_async.api.batching import Fitting
 from rlm_async.core.messages import Completion
+from rlm_async.core.profile import PLAIN
 from rlm_async.core.usage import Usage
 from rlm_async.errors import ConfigError, ModelError, ModelRejected, Refused
 from rlm_async.sandbox.factory import inline
@@ -219,3 +223,21 @@ async def test_code_and_sub_queries_share_the_batch_too():
     found = await gathered(rlm(model, strategy="repl").batch(items, Context.of("the whale was blue")))
     assert {result.text for result in found.values()} == {"blue it is"}
     assert model.calls == 11
+
+
+async def test_what_items_share_is_fitted_to_a_profile_once():
+    fits = []
+
+    async def fit(context):
+        fits.append(context)
+        await anyio.lowlevel.checkpoint()
+        return PLAIN, context
+
+    fitting = Fitting(fit)
+    shared, own = Context.of("a corpus"), Context.of("a corpus")
+    async with anyio.create_task_group() as tasks:
+        for _ in range(10):
+            tasks.start_soon(partial(fitting, shared, own=False))
+    assert fits == [shared]
+    await fitting(own, own=True)
+    assert len(fits) == 2
