@@ -41,7 +41,8 @@ def test_help_names_the_exit_statuses_and_only_what_exists(command):
     text = command("--help").stdout
     assert "0 complete, 1 failed" in text
     commands = re.findall(r"^  (\w+)  ", text.partition("Commands:")[2], re.MULTILINE)
-    assert commands == ["ask", "demo", "doctor", "local", "sandbox"]
+    assert {"ask", "batch", "demo", "doctor", "local", "mcp", "runs", "sandbox", "serve", "show"} <= set(commands)
+    assert all(command(name, "--help").returncode == 0 for name in commands)
 
 
 def test_no_option_takes_a_key(command):
