@@ -286,15 +286,14 @@ class RLM:
         read = await read_context(context)
         async with self._lease.taken() as resources:
             await resources.check(self.limits)
-            name = name or batch_name(resources, read, text)
-            shared = Shared(resources, check_total(total, resources), Fitting(self._tailor.fit), name, text)
+            named = name or batch_name(resources, read, text)
+            shared = Shared(resources, check_total(total, resources), Fitting(self._tailor.fit), named, text)
             yield BatchAsker(self._ask_in_batch, Corpora(load_paths, read), shared)
 
     async def _ask_in_batch(self, item: Item, context: Context, shared: Shared) -> Answer:
         profile, read = await shared.fitting(context, own=item.context is not None)
-        share = partial(shared.applied, item=item)
-        turn = _Turn(schema=shared.schema, shared=share, batch=shared.name, item=item.id, profile=profile)
-        return await self._answer(item.question, read, turn)
+        turn = _Turn(schema=shared.schema, shared=partial(shared.applied, item=item), profile=profile)
+        return await self._answer(item.question, read, replace(turn, batch=shared.name, item=item.id))
 
     async def _ask_in_session(self, question: str, session: Session) -> Answer:
         turn = _Turn(sandboxes=session.sandboxes, history=session.history, profile=session.profile)
