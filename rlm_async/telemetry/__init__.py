@@ -1,1 +1,1 @@
-"""Views of a run's events for the tools that people already run: OpenTelemetry spans and metrics; and the run's page."""
+"""Views of a run's events for the tools that people already run: spans, metrics; and the page of a run."""

@@ -156,9 +156,9 @@ class Branch:
             cell.attributes[names.TOOL_RESULT] = self.pen.capture.text(output.stdout)
         span = self._made(cell)
         if output.error is not None:
-            fail(span, output.error.type)
+            fail(span, names.code_error(output.error.type))
         if output.outcome == "refused":
-            kind = output.error.type if output.error is not None else "refused"
+            kind = names.code_error(output.error.type) if output.error is not None else "refused"
             span.add_event(names.REFUSAL_EVENT, {names.ERROR_TYPE: kind}, self.pen.epoch.stamp(at))
         span.end(self.pen.epoch.stamp(at))
 

@@ -7,7 +7,10 @@ A test pins them.
 
 from __future__ import annotations
 
+import builtins
 from typing import Final
+
+from rlm_async import errors
 
 VERSION: Final = "genai 0.1.0 (development)"
 SCOPE: Final = "rlm_async"
@@ -122,3 +125,19 @@ def provider_of(model: str) -> str:
 def error_type(line: str) -> str:
     """The class of an error from an event's line: its text may hold content, its class never does."""
     return line.partition(":")[0] or "_OTHER"
+
+
+def code_error(kind: str) -> str:
+    """The class of an error of model-written code, where it is a known one.
+
+    Code may define any: its name would be content on a span, and without end in a metric.
+    """
+    return kind if kind in _KNOWN_ERRORS else "_OTHER"
+
+
+_KNOWN_ERRORS: Final = frozenset(
+    {name for name, value in vars(builtins).items() if isinstance(value, type) and issubclass(value, BaseException)}
+    | {name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, errors.RLMError)}
+    | {"Cancelled", "Deadlock", "PolicyError", "QueryError", "QueueEmpty", "QueueFull", "SourceTooLong", "Stopped"}
+    | {"FrozenInstanceError", "InvalidOperation", "JSONDecodeError", "PatternError", "StatisticsError", "ToolError"}
+)

@@ -172,7 +172,7 @@ class MetricSink:
         began = self._cells.pop((event.node, event.cell), None)
         if began is None:
             return
-        error = {} if event.output.error is None else {names.ERROR_TYPE: event.output.error.type}
+        error = {} if event.output.error is None else {names.ERROR_TYPE: names.code_error(event.output.error.type)}
         attributes: Attributes = {
             names.OPERATION: "execute_tool",
             names.TOOL_NAME: "python",

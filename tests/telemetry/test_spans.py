@@ -237,3 +237,9 @@ def test_the_conventions_are_pinned():
 )
 def test_providers_have_the_names_of_the_conventions(model, provider):
     assert names.provider_of(model) == provider
+
+
+def test_the_name_of_an_error_that_code_has_made_up_is_content():
+    assert names.code_error("ZeroDivisionError") == "ZeroDivisionError"
+    assert names.code_error("BudgetExceeded") == "BudgetExceeded"
+    assert names.code_error("TheKeyIs_sk_1234567890") == "_OTHER"
