@@ -115,16 +115,12 @@ class Writer:
                 return
 
     def _commit(self, rows: list[Row]) -> None:
-        try:
-            packed = [(row, self._packed(row)) for row in rows]
-            bodies = self._bodies(packer for _, packer in packed)
-        except Exception:  # a boundary: a value that cannot be packed must not end the thread
-            log.exception("a group of %d rows could not be packed and is left out of the journal", len(rows))
-            return
+        packed = [(row, packer) for row in rows if (packer := self._packed(row)) is not None]
+        bodies = self._bodies(packer for _, packer in packed)
         for attempt in range(1, TRIES + 1):
             try:
                 with told(self._path):
-                    self._write(packed, bodies)
+                    self._written(packed, bodies)
             except ConfigError as error:
                 if attempt == TRIES or self._closing.wait(self._pause):
                     self._give_up(str(error))
@@ -133,9 +129,13 @@ class Writer:
                 self.commits += 1
                 return
 
-    def _packed(self, row: Row) -> Packer:
+    def _packed(self, row: Row) -> Packer | None:
         packer = Packer(contexts=self._contexts)
-        row.pack(packer)
+        try:
+            row.pack(packer)
+        except Exception:  # a boundary: a value that cannot be packed must not end the thread
+            log.exception("a %s could not be packed and is left out of the journal", type(row).__name__)
+            return None
         return packer
 
     def _bodies(self, packers: Iterator[Packer]) -> dict[bytes, tuple[int, bytes]]:
@@ -158,6 +158,19 @@ class Writer:
         inner = Packer()
         pack_context(context, inner)
         return {digest: compressed(text) for digest, text in inner.parts.texts.items()}
+
+    def _written(self, packed: list[tuple[Row, Packer]], bodies: dict[bytes, tuple[int, bytes]]) -> None:
+        """Write a group; where a row's run was deleted by somebody in the meantime, all but that run's."""
+        try:
+            self._write(packed, bodies)
+        except sqlite3.IntegrityError:
+            gone = 0
+            for one in packed:
+                try:
+                    self._write([one], {})
+                except sqlite3.IntegrityError:
+                    gone += 1
+            log.warning("%s: %d rows belong to a run that was deleted while it went on", self._path, gone)
 
     def _write(self, packed: list[tuple[Row, Packer]], bodies: dict[bytes, tuple[int, bytes]]) -> None:
         with transaction(self._connection):

@@ -133,6 +133,18 @@ def test_a_deleted_text_is_written_again_when_it_is_needed_again(journal):
     assert journal.events("run-2")[-1].text == "reply " * 1_000
 
 
+def test_a_run_that_is_deleted_while_it_goes_on_does_not_harm_the_others(journal, caplog):
+    deleted, other = journal.begin(opening("run-1")), journal.begin(opening("run-2"))
+    journal.delete(["run-1"])
+    for first, second in zip(trace("run-1"), trace("run-2"), strict=True):
+        deleted(first)
+        other(second)
+    journal.flush()
+    assert [run.run for run in journal.runs()] == ["run-2"]
+    assert journal.events("run-2") == trace("run-2")
+    assert "deleted while it went on" in caplog.text
+
+
 def test_rows_that_come_together_are_committed_together(journal, path):
     recording = journal.begin(opening())
     event = trace()[1]
@@ -305,7 +317,6 @@ async def test_a_value_that_cannot_be_packed_is_left_out_and_said(journal, caplo
     recording(first)
     journal.flush()
     recording(ModelReplied(at=0.0, node=0, call=0, model="m", usage=Usage(), text=object()))  # a bug of ours
-    journal.flush()
     recording(second)
     journal.flush()
     assert journal.events("run-1") == [first, second]
