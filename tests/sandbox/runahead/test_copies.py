@@ -45,6 +45,14 @@ class Host:
         self.called.append(arguments)
         return Reply(None)
 
+    def wait_for_hints(self, count):
+        """Answer nobody before so many hints have come."""
+
+        async def done():
+            assert await until(lambda: len(self.hints) >= count)
+
+        self._done = done
+
     def budget(self):
         return {"calls": None}
 
@@ -143,6 +151,7 @@ def ask(c):
     return llm_query(c).strip()
 kept = []
 r = ask('first')
+ask('early')
 if r == 'yes':
     n = 0
 else:
@@ -152,12 +161,22 @@ else:
 ask(f'after {n}')
 print(n, ask('last'))
 """
-    host = Host()
+    before = descendants()
+
+    async def over():
+        """The copy has come, and has ended by itself."""
+        assert await until(lambda: ("early", True) in host.hints)
+        assert await until(lambda: len(descendants() - before) <= 2)
+
+    host = Host(over)
     async with factory.open(Context.of("text"), host) as sandbox:
+        before |= descendants() - {sandbox.pid}
+        before -= {sandbox.pid}
         output = await sandbox.run(source)
         assert output.stdout == "0 yes\n"
     assert "after 40" not in [prompt for prompt, _ in host.hints]
     few = Host()
+    few.wait_for_hints(3)
     async with factory.open(Context.of("text"), few) as sandbox:
         assert (await sandbox.run(source.replace("range(40)", "range(2)"))).stdout == "0 yes\n"
     assert ("after 2", True) in few.hints
@@ -165,6 +184,7 @@ print(n, ask('last'))
 
 async def test_a_copy_calls_no_tool_prints_nothing_and_changes_nothing(factory):
     host = Host(tools={"log": "log(text)"})
+    host.wait_for_hints(3)
     source = """
 def ask(c):
     r = llm_query(f'Q {c}').strip()

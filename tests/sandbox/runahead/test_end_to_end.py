@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+
 import pytest
 
 from rlm_async import RLM, Limits
@@ -13,6 +16,24 @@ from rlm_async.testing.scripted import ScriptedModel
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 LONG = 0.03
+PATIENCE = 5.0
+
+
+def crowded(count):
+    """A server that answers nobody before `count` calls are in flight at once, or patience has run out."""
+    gathered = asyncio.Event()
+
+    async def reply(asked):
+        if server.in_flight >= count:
+            gathered.set()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(gathered.wait(), PATIENCE)
+        return Served(text=f"yes {asked.prompt}", latency=LONG)
+
+    server = LoopbackServer(reply)
+    return server
+
+
 HELPER = """
 def ask(c):
     return llm_query(f"Q {c}").strip()
@@ -99,7 +120,7 @@ async def test_failing_calls_fail_where_they_fail_without():
 
 async def test_the_total_is_the_sum_of_what_the_server_has_seen():
     code = HELPER.replace("out.append(ask(i))", "r = ask(i)\n        out.append(r)\n        if r.endswith(' 5'): break")
-    answer, requests, _ = await told(program(code), ahead=True)
+    answer, requests, _ = await told(program(code), ahead=True, server=crowded(5))
     assert answer.data == [f"yes Q {i}" for i in range(6)]
     assert answer.usage.calls == requests + 1
     assert answer.usage.speculative.calls == requests - 6 > 0
@@ -109,7 +130,7 @@ async def test_the_total_is_the_sum_of_what_the_server_has_seen():
 
 async def test_a_session_runs_ahead_for_the_question_at_hand():
     async with (
-        LoopbackServer(lambda asked: Served(text=f"yes {asked.prompt}", latency=LONG)) as served,
+        crowded(12) as served,
         RLM(
             ScriptedModel(lambda _: program(HELPER)), sub_model="openai/sub", api_base=served.url, api_key="none",
             strategy="repl",
@@ -120,4 +141,4 @@ async def test_a_session_runs_ahead_for_the_question_at_hand():
             answer = await session.ask("Run it.")
             assert len(answer.data) == 12
         assert len(served.requests) == 24
-        assert served.peak_in_flight > 4
+        assert served.peak_in_flight == 12

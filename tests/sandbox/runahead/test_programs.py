@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 
+import anyio
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -19,6 +20,7 @@ from tests.sandbox.runtime.runtime_fakes import FakeLink, Repl, failed, said
 from tests.sandbox.runtime.test_runtime_programs import CONTEXT, hash_of, indented, statements
 
 EXAMPLES = int(os.environ.get("RLM_ASYNC_EXAMPLES", "40"))
+PATIENCE = 10.0
 TOOLS = {"log": "log(text): keeps it"}
 
 pytestmark = [
@@ -134,18 +136,19 @@ def test_a_program_means_the_same_whether_it_is_run_ahead_of_or_not(parts, order
 
 
 class AheadHost:
-    """Answers as `model` does, late enough for copies to go ahead; tells them what hints would be answered with."""
+    """Answers as `model` does, once as many hints have come as are `expected`; tells copies what hints come to."""
 
-    def __init__(self):
+    def __init__(self, expected):
         self.tools = TOOLS
         self.run_ahead = True
+        self._expected = expected
         self.calls = []
         self.hints = []
 
     async def spawn(self, queries):
-        import anyio
-
-        await anyio.sleep(0.02)
+        with anyio.move_on_after(PATIENCE):
+            while len(self.hints) < self._expected:
+                await anyio.sleep(0.005)
         return [self._reply("query", {"prompt": query.prompt}) for query in queries]
 
     async def tool(self, name, arguments, named):
@@ -184,11 +187,12 @@ async def test_a_program_means_the_same_in_a_jailed_worker_that_is_run_ahead_of(
     source = program(parts)
     found = {}
     for ahead in (True, False):
-        host = AheadHost()
+        hinted = ahead and "FAIL" not in source
+        host = AheadHost(expected=int(hinted))
         async with Sandbox(warm=0, run_ahead=ahead) as factory, factory.open(Context.of(CONTEXT), host) as sandbox:
             output = await sandbox.run(source)
             found[ahead] = (output.stdout, output.error, output.outcome, output.answer, await sandbox.variables())
-            assert bool(host.hints) == (ahead and "FAIL" not in source)
+            assert bool(host.hints) == hinted
     assert found[True] == found[False]
     expected = Repl(CONTEXT, FakeLink(model), lazy=False, tools=TOOLS).interpreter.run(source)
     assert found[True][0] == expected["stdout"]
