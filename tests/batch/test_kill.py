@@ -48,6 +48,22 @@ class Played:
         return Served(text=CODE if root else asked.prompt.rpartition(" of ")[2], latency=0.02)
 
 
+@pytest.mark.timeout(120)
+def test_an_interrupted_batch_says_how_to_go_on_and_leaves_nothing_behind(batch, tmp_path):
+    process = batch()
+    assert batch.played.mark(100).wait(60), (tmp_path / "log.txt").read_text()
+    os.kill(process.pid, signal.SIGINT)
+    assert process.wait(30) == 130
+    log = (tmp_path / "log.txt").read_text()
+    assert "interrupted; the same command goes on with" in log
+    assert "Traceback" not in log
+    done = len((tmp_path / "r.jsonl").read_text().splitlines())
+    process = batch()
+    assert process.wait(100) == 0
+    found = [json.loads(line)["id"] for line in (tmp_path / "r.jsonl").read_text().splitlines()]
+    assert done < len(found) == len(set(found)) == ITEMS
+
+
 @pytest.fixture
 def batch(endpoint, environ, tmp_path):
     """Starts the same batch command as a process of its own."""
