@@ -13,6 +13,7 @@ import anyio.to_thread
 import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -24,6 +25,7 @@ from rlm_async.core.data import Data
 from rlm_async.errors import InternalError, RLMError
 from rlm_async.serve import faults, wire
 from rlm_async.serve.faults import Fault
+from rlm_async.serve.incoming import Continued
 from rlm_async.serve.jobs import CHAT, RESPONSES, Job
 from rlm_async.serve.keys import Account, Keys
 from rlm_async.serve.replies import Naming
@@ -60,7 +62,12 @@ def application(serving: Serving) -> Starlette:
         Route("/v1/responses", server.guarded(partial(server.asked, read=wire.responses)), methods=["POST"]),
     ]
     handlers = {HTTPException: _not_here, Exception: _bug}
-    return Starlette(routes=routes, exception_handlers=handlers, lifespan=server.lifespan)
+    return Starlette(
+        routes=routes,
+        middleware=[Middleware(Continued)],
+        exception_handlers=handlers,
+        lifespan=server.lifespan,
+    )
 
 
 class _Server:
