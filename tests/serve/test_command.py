@@ -25,14 +25,14 @@ NEVER = "http://127.0.0.1:9/v1"
 def start(tmp_path):
     started = []
 
-    def run(*arguments, **environ):
+    def run(*arguments, command="serve", **environ):
         kept = {name: os.environ[name] for name in ("PATH", "LANG", "COVERAGE_PROCESS_START") if name in os.environ}
         process = subprocess.Popen(
             [
                 sys.executable,
                 "-m",
                 "rlm_async",
-                "serve",
+                command,
                 "--port",
                 "0",
                 "--model",
@@ -53,7 +53,7 @@ def start(tmp_path):
         said = iter(process.stderr.readline, "")
         line = next(line for line in said if "serving" in line)
         watchdog.cancel()
-        return process, re.search(r"http://\S+/v1", line)[0], line
+        return process, re.search(r"http://\S+/(v1|mcp)", line)[0], line
 
     yield run
     for process in started:
@@ -90,5 +90,31 @@ def test_a_key_in_the_environment_closes_the_door(start):
 def test_what_is_wrong_is_said_before_anything_listens(arguments, said, monkeypatch):
     monkeypatch.delenv("RLM_ASYNC_SERVE_KEY", raising=False)
     done = CliRunner().invoke(app, ["serve", "--model", "openai/m", "--api-base", NEVER, *arguments])
+    assert done.exit_code == 2
+    assert said in done.stderr
+
+
+def test_agents_over_http_need_the_key_and_it_stops_in_good_order(start, tmp_path):
+    process, url, line = start("--http", "--root", str(tmp_path), command="mcp", RLM_ASYNC_SERVE_KEY="sesame")
+    assert url.endswith("/mcp")
+    assert f"1 key, files below: {tmp_path}" in line
+    assert httpx.post(url, json={}).status_code == 401
+    process.send_signal(signal.SIGTERM)
+    _, rest = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "Traceback" not in rest
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--keys", "keys.toml"), "are for --http"),
+        (("--root", "/no/such/folder"), "no such folder"),
+        (("--http", "--host", "0.0.0.0"), "open to others"),  # noqa: S104 - it is refused
+    ],
+)
+def test_what_is_wrong_with_mcp_is_said_first(arguments, said, monkeypatch):
+    monkeypatch.delenv("RLM_ASYNC_SERVE_KEY", raising=False)
+    done = CliRunner().invoke(app, ["mcp", "--model", "openai/m", "--api-base", NEVER, *arguments])
     assert done.exit_code == 2
     assert said in done.stderr
