@@ -81,7 +81,9 @@ class ItemResult:
     def status(self) -> Status:
         """`complete`, `partial` or `failed`."""
         told = self.record.get("status")
-        return told if told in {"complete", "partial"} else "failed"  # type: ignore[return-value]
+        if told == "complete":
+            return "complete"
+        return "partial" if told == "partial" else "failed"
 
     @property
     def text(self) -> str:
