@@ -196,7 +196,10 @@ class Writing:
         """The object itself, if code may set its attributes: it is of one of its own classes, or one of them."""
         owner = touch(owner)
         kind = type(owner)
-        if kind in self.realm.own or (kind is type and owner in self.realm.own):
+        if kind in self.realm.own:
+            return owner
+        if kind is type and owner in self.realm.own:
+            self.realm.shapes.clear()
             return owner
         if isinstance(owner, FunctionType | MethodType):
             raise PolicyError("functions cannot have attributes here: keep the value in a variable or an object")

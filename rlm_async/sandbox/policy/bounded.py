@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from rlm_async.sandbox.handles import deep_touch, touch
+from rlm_async.sandbox.handles import Handle, deep_touch, touch
 from rlm_async.sandbox.policy.sizes import check_text, check_width
 from rlm_async.sandbox.policy.surfaces import Function
 
@@ -45,6 +45,8 @@ def _replacing(kind: type) -> Function:
     plain = kind.replace  # type: ignore[attr-defined]
 
     def replace(text: Text, old: Text, new: Text, count: int = -1) -> object:
+        if type(new) is kind and len(text) * len(new) <= _WATCHED:
+            return plain(text, old, new, count)
         if isinstance(new, kind) and len(new) > 1 and len(text) * len(new) > _WATCHED:
             times = text.count(old)  # type: ignore[arg-type]  # its own TypeError
             check_text(len(text) + (times if count < 0 else min(times, count)) * len(new))
@@ -61,10 +63,12 @@ def _joining(kind: type) -> Function:
     plain = kind.join  # type: ignore[attr-defined]
 
     def join(separator: Text, items: Iterable[Text]) -> object:
-        items = items if isinstance(items, list | tuple) else list(items)
-        if len(separator) > 1 and len(separator) * len(items) > _WATCHED:
+        if type(items) is not list:
+            items = items if isinstance(items, list | tuple) else list(items)
+        if len(separator) * len(items) > _WATCHED and len(separator) > 1:
             check_text(len(separator) * len(items))
-        return plain(separator, deep_touch(items))  # an iterator may have made lazy values only now
+        # an iterator may have made lazy values only now
+        return plain(separator, deep_touch(items) if Handle.live else items)
 
     return join
 

@@ -169,60 +169,113 @@ def _not_callable(function: object) -> Exception:
 Method = Callable[..., object]
 
 
-def method_guards(  # noqa: C901  # one closure for each number of arguments: a loop over them would cost a call
-    realm: Realm, read: Getattr, checked: Checked, late: Checked
-) -> dict[str, Method]:
-    """The fused guards: look a method up and call it, in one step for up to three plain arguments."""
-    tables, own, scope = realm.methods, realm.own, realm.scope
+@dataclass(frozen=True, slots=True)
+class Lookups:
+    """How a method is found that no table holds."""
 
-    def found(owner: object, name: str) -> Function:
+    realm: Realm
+    read: Getattr
+    checked: Checked
+    late: Checked
+
+    def found(self, owner: object, name: str) -> Function:
+        """The method, for arguments that are there already."""
         if type(owner) is Module:
             function = owner.calls.get(name)
             if function is not None:
-                return touching(function, realm.depth(owner.members[name])) if Handle.live else function
-        return checked(read(owner, name))
+                return touching(function, self.realm.depth(owner.members[name])) if Handle.live else function
+        return self.checked(self.read(owner, name))
 
-    def found_late(owner: object, name: str) -> Function:
-        return late(read(owner, name))
+    def found_late(self, owner: object, name: str) -> Function:
+        """The method, for arguments that are yet to be computed."""
+        return self.late(self.read(owner, name))
 
-    def own_method(owner: object, name: str) -> Function:
+    def own(self, owner: object, name: str) -> Function:
         """A method that is in no table: of one of the code's own objects, a module, or something rare."""
-        inherited = own.get(type(owner))
+        inherited = self.realm.own.get(type(owner))
         if inherited is None or name in inherited:
-            return found(owner, name)
+            return self.found(owner, name)
         bound = getattr(owner, name)  # the grammar has seen to it that the name is none of Python's own
-        if type(bound) is MethodType and type(bound.__func__) is FunctionType and bound.__func__.__globals__ is scope:
+        if type(bound) is MethodType and self.realm.is_own_function(bound.__func__):
+            self.realm.remember(type(owner), name)
             return bound
-        return checked(bound)
+        return self.checked(bound)
+
+
+def method_guards(  # noqa: C901  # one closure for each number of arguments: a loop over them would cost a call
+    realm: Realm, lookups: Lookups
+) -> dict[str, Method]:
+    """The fused guards: look a method up and call it, in one step for up to three plain arguments."""
+    tables, shapes, own_method = realm.methods, realm.shapes, lookups.own
 
     def method0(owner: object, name: str) -> object:
-        table = tables.get(type(owner))
-        if table is not None and (function := table.get(name)) is not None:
+        kind = type(owner)
+        if kind in shapes:
+            function = shapes[kind].get(name)
+            if function is not None and name not in owner.__dict__:
+                return function(owner)
+        else:
+            try:
+                function = tables[kind][name]
+            except KeyError:
+                return own_method(owner, name)()
             return function(owner)
         return own_method(owner, name)()
 
     def method1(owner: object, name: str, first: object) -> object:
-        table = tables.get(type(owner))
-        if table is not None and (function := table.get(name)) is not None:
-            return touched_method(function, owner, first) if Handle.live else function(owner, first)
+        kind = type(owner)
+        if kind in shapes:
+            function = shapes[kind].get(name)
+            if function is not None and name not in owner.__dict__:
+                return function(owner, first)
+        else:
+            try:
+                function = tables[kind][name]
+            except KeyError:
+                return own_method(owner, name)(first)
+            if Handle.live:
+                return touched_method(function, owner, first)
+            return function(owner, first)
         return own_method(owner, name)(first)
 
     def method2(owner: object, name: str, first: object, second: object) -> object:
-        table = tables.get(type(owner))
-        if table is not None and (function := table.get(name)) is not None:
-            return touched_method(function, owner, first, second) if Handle.live else function(owner, first, second)
+        kind = type(owner)
+        if kind in shapes:
+            function = shapes[kind].get(name)
+            if function is not None and name not in owner.__dict__:
+                return function(owner, first, second)
+        else:
+            try:
+                function = tables[kind][name]
+            except KeyError:
+                return own_method(owner, name)(first, second)
+            if Handle.live:
+                return touched_method(function, owner, first, second)
+            return function(owner, first, second)
         return own_method(owner, name)(first, second)
 
     def method3(owner: object, name: str, first: object, second: object, third: object) -> object:
-        table = tables.get(type(owner))
-        if table is not None and (function := table.get(name)) is not None:
+        kind = type(owner)
+        if kind in shapes:
+            function = shapes[kind].get(name)
+            if function is not None and name not in owner.__dict__:
+                return function(owner, first, second, third)
+        else:
+            try:
+                function = tables[kind][name]
+            except KeyError:
+                return own_method(owner, name)(first, second, third)
             if Handle.live:
                 return touched_method(function, owner, first, second, third)
             return function(owner, first, second, third)
         return own_method(owner, name)(first, second, third)
 
+    def append(owner: object, item: object) -> object:
+        """Where the owner is no list; see `inlined`."""
+        return method1(owner, "append", item)
+
     return {
-        "method": found, "method_late": found_late, "method0": method0,
+        "method": lookups.found, "method_late": lookups.found_late, "method0": method0, "append": append,
         "method1": method1, "method2": method2, "method3": method3,
     }  # fmt: skip
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from rlm_async.sandbox.policy.inlined import inlined
 from rlm_async.sandbox.policy.names import CALLED_DUNDERS, INTERNALS, TEXT_DUNDERS, is_dunder, is_guard_like
 from rlm_async.sandbox.policy.refusals import ATTRIBUTES, with_hint
 from rlm_async.sandbox.policy.rules import Rules, Scope
@@ -125,7 +126,9 @@ class Expressions(Rules):
         plain = not node.keywords and not any(isinstance(argument, ast.Starred) for argument in node.args)
         if plain and len(node.args) <= FUSED:
             arguments = [self.seen(argument) for argument in node.args]
-            return self.guarded(f"method{len(arguments)}", [owner, name, *arguments], node)
+            call = self.guarded(f"method{len(arguments)}", [owner, name, *arguments], node)
+            direct = inlined(owner, function.attr, arguments, call)
+            return call if direct is None else self.placed(direct, node)
         late = "" if _is_still(node) else "_late"
         node.func = self.guarded(f"method{late}", [owner, name], function)
         return self._arguments(node)

@@ -11,11 +11,12 @@ from rlm_async.sandbox.handles import touch
 from rlm_async.sandbox.policy import arithmetic, bounded
 from rlm_async.sandbox.policy.attributes import Getattr, Writing, attribute_reader, text_attribute, write_guard
 from rlm_async.sandbox.policy.builtin_functions import Builtins
-from rlm_async.sandbox.policy.calls import Calls, dunder_guard, method_guards, method_tables
+from rlm_async.sandbox.policy.calls import Calls, Lookups, dunder_guard, method_guards, method_tables
 from rlm_async.sandbox.policy.classes import Classes
 from rlm_async.sandbox.policy.facades import containers, hints, numbers, texts, times
 from rlm_async.sandbox.policy.host import host_function
 from rlm_async.sandbox.policy.imports import Imports, module_of
+from rlm_async.sandbox.policy.inlined import FUNCTIONS
 from rlm_async.sandbox.policy.managers import async_manager_guard, catch, manager_guard
 from rlm_async.sandbox.policy.names import guard
 from rlm_async.sandbox.policy.patterns import PLAIN
@@ -94,7 +95,7 @@ class Guards:
     def namespace(self) -> dict[str, object]:
         """The globals for the code's cells: always the same dict, for functions of one cell live on in the next.
 
-        It holds the code's variables and nothing else but `__builtins__` and `__name__`.
+        It holds the code's variables, and names that `is_hidden` tells: guards, `__builtins__`, `__name__`.
         """
         return self._built
 
@@ -122,7 +123,10 @@ class Guards:
         realm.errors.update(parts.exceptions.values())
         table.update({name: self._host(name, function) for name, function in self._functions.items()})
         imports = Imports(self._import_tables(), realm)
-        table.update({guard(name): value for name, value in self._guards(imports).items()})
+        guards = {guard(name): value for name, value in self._guards(imports).items()}
+        table.update(guards)
+        # Found at the first look there, and at the third among the builtins; the runtime replaces the rest.
+        realm.scope.update({name: value for name, value in guards.items() if name not in _REPLACEABLE})
         table["__build_class__"] = builtins.__build_class__
         return realm.scope
 
@@ -158,8 +162,11 @@ class Guards:
             "amanager": async_manager_guard(realm, waiting.wait), "await": waiting.wait, "aiter": waiting.each,
             "import": imports.whole, "import_from": imports.member,
             "mark": self._settling.mark, "settle": self._settling.settle, "leave": _leaving(self._settling),
-            **{name: getattr(builtins, name) for name in PLAIN},
+            **{name: getattr(builtins, name) for name in PLAIN}, **FUNCTIONS,
         }  # fmt: skip
+
+
+_REPLACEABLE = frozenset({guard("await"), guard("aiter"), guard("amanager")})
 
 
 @dataclass(slots=True)
@@ -180,7 +187,7 @@ class _Parts:
         self.read = attribute_reader(self.realm)
         calls = Calls(self.realm)
         self.call, self.late, self.handed = calls.now(), calls.late(), calls.handed()
-        self.methods = method_guards(self.realm, self.read, self.call, self.late)
+        self.methods = method_guards(self.realm, Lookups(self.realm, self.read, self.call, self.late))
         self.classes = Classes(self.realm)
 
 

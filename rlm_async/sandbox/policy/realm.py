@@ -44,6 +44,8 @@ class Realm:
     """Types and functions that are called through another function."""
     methods: dict[type, dict[str, Function]] = field(default_factory=dict)
     """Type -> method name -> the unbound function that is called."""
+    shapes: dict[type, dict[str, Function]] = field(default_factory=dict)
+    """Classes of the code -> methods that were called before; forgotten when a class is written to."""
     prepared: dict[object, Function] = field(default_factory=dict)
     """Builtin functions and types that have been called before -> what is called for them."""
     replaced: dict[tuple[type, str], Function] = field(default_factory=dict)
@@ -61,6 +63,18 @@ class Realm:
         """Let code call a function of ours, or of the standard library."""
         self.functions[function] = depth_of(function) if depth is None else depth
         return function
+
+    def remember(self, kind: type, name: str) -> None:
+        """Keep a method of one of the code's classes, so that the next call need not look for it.
+
+        Only what the object's own attributes can hide, and nothing else: a function in the body of such a class.
+        """
+        if not kind.__dictoffset__:
+            return
+        base = next((base for base in kind.__mro__ if name in base.__dict__), object)
+        function = base.__dict__.get(name)
+        if base in self.own and type(function) is FunctionType and function.__globals__ is self.scope:
+            self.shapes.setdefault(kind, {})[name] = function
 
     def depth(self, function: object) -> Depth:
         """What of a function's arguments must be real."""
