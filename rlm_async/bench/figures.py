@@ -56,7 +56,7 @@ def drawn(section: Section, groups: Sequence[Group]) -> list[Drawn]:
         count = sum(len(group.rows) for group in groups)
         windows = len({(row.point.size, row.point.seed) for group in groups for row in group.rows})
         where = f"{section.task} ({section.data.partition('@')[0]}), {section.model}, {section.source}"
-        axes.set_title(f"{where}, {section.clock} clock", fontsize=9)
+        axes.set_title(f"{where}, {section.clock} clock, n={count}/{windows}", fontsize=9)
         axes.grid(visible=True, alpha=0.3)
         full = f"{caption} {where}; {count} questions over {windows} windows; bars are 95 % bootstrap intervals."
         found.append(Drawn(name, full, _png(figure)))

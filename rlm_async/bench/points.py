@@ -87,7 +87,7 @@ class Row:
     """Depth: calls, tokens, dollars."""
     by_model: Mapping[str, tuple[int, int, float | None]] = field(default_factory=dict)
     said: str = ""
-    """The answer, clipped; as it stands only where content may be kept."""
+    """The beginning of the answer."""
 
     @classmethod
     def read(cls, line: str) -> Row:

@@ -22,7 +22,7 @@ CURVE: tuple[tuple[int, float], ...] = (
     (23_200, 0.278),
     (46_400, 0.388),
     (93_100, 0.394),
-    (186_000, 0.667),
+    (186_000, 0.643),
     (800_000, 0.9),
 )
 """Prompt tokens as we estimate them (OOLONG's own are 1.4 times as many), and the share of items taken for others."""
