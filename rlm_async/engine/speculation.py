@@ -26,7 +26,7 @@ from rlm_async.engine.world import World
 from rlm_async.errors import Unanswered
 
 SHARE = 10
-"""Speculation may take one part in so many of what is left to the node."""
+"""Speculation may take one part in so many of what is left to the node, that of all other nodes included."""
 WIDE, NARROW = 64, 4
 """Requests ahead of the code at most: as it seems certain to go on, and where a way out of its loop was seen."""
 
@@ -74,7 +74,7 @@ class Speculation:
         self._world = world
         self._node = node
         self._scope = scope
-        self._purse = scope.child("ahead of the code")
+        self._purse = self._new_purse()
         self._deadline = deadline
         self._waiting: dict[str, Foretold] = {}
         self._ahead: dict[str, Foretold] = {}
@@ -117,6 +117,7 @@ class Speculation:
         for foretold in self._ahead.values():
             foretold.scope.cancel()
         self._ahead.clear()
+        self._world.ahead.discard(self)
         self._claimed.clear()
         self._paid.clear()
         self._past = Amount()
@@ -124,12 +125,23 @@ class Speculation:
             foretold.closed = True
             if foretold.over.is_set():
                 self._tell(foretold)
-        self._purse = self._scope.child("ahead of the code")
+        self._purse = self._new_purse()
+
+    def _new_purse(self) -> Budget:
+        """A scope below the node's, which the purse of all nodes stands beside."""
+        purse = self._scope.child("ahead of the code")
+        purse.chain = (purse, self._world.purse, *self._scope.chain)
+        return purse
 
     def open(self, resource: str) -> int:
         """What is spent and held for requests that the code may still ask for: calls, tokens, nano-dollars."""
         claimed = sum(_amount(foretold, resource) for foretold in self._claimed)
         return self._purse.taken(resource) - int(getattr(self._past, resource)) - claimed
+
+    @property
+    def coming(self) -> int:
+        """Requests that were started and hold nothing yet."""
+        return sum(not foretold.over.is_set() and not _amount(foretold, "calls") for foretold in self._ahead.values())
 
     def _start(self) -> None:
         for key, foretold in list(self._waiting.items()):
@@ -138,20 +150,21 @@ class Speculation:
             del self._waiting[key]
             foretold.budget = self._purse.child("ahead of the code")
             self._ahead[key] = foretold
+            self._world.ahead.add(self)
             self._world.scheduler.tasks.start_soon(self._make, foretold)
 
     def _allowed(self) -> bool:
-        """Set the purse's ceilings to its share of what is left now; whether there is anything in it."""
+        """Set the ceilings of what is started next to the share of what is left now; whether there is room in it."""
         self._settle()
         bounds, room = [], True
         for resource, left in self._scope.left().items():
             if left is not None:
                 whole = int(left * NANO) if resource == "usd" else int(left)
-                taken, still = self._purse.taken(resource), self.open(resource)
-                share = (whole + still) // SHARE
-                bounds.append((self._purse, resource, taken - still + share))
-                started = len(self._ahead) if resource == "calls" else still
-                room = room and max(started, still) < share
+                still = sum(node.open(resource) for node in self._world.ahead)
+                free = (whole + still) // SHARE - still
+                bounds.append((self._world.purse, resource, self._world.purse.taken(resource) + max(free, 0)))
+                coming = sum(node.coming for node in self._world.ahead) if resource == "calls" else 0
+                room = room and free > coming
         self._purse.bounds = (*self._scope.bounds, *bounds)
         return room
 

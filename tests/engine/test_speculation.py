@@ -126,6 +126,27 @@ async def test_speculation_takes_a_tenth_of_what_is_left_and_more_only_as_the_co
     assert answer.usage.calls == 4
 
 
+async def test_all_nodes_of_a_run_share_one_allowance(bench):
+    children = 4
+
+    async def root(host):
+        await host.spawn([SubQuery(kind="rlm", prompt=f"child {i}") for i in range(children)])
+
+    async def child(host):
+        foresee(host, *[f"{id(host)} {i}" for i in range(10)])
+        await rest()
+        seen.append(len(bench.model.requests))
+        while len(seen) < children:
+            await anyio.lowlevel.checkpoint()
+        host.forgo()
+
+    seen = []
+    bench.model = GatedModel(hold=anyio.Event())
+    bench.cells.update({"root": root, "*": child})
+    await bench.ask(calls=60, depth=3)
+    assert max(seen) <= 5  # a tenth of what the last turns leave of 60
+
+
 @pytest.mark.parametrize(("limit", "most"), [({"tokens": 45_000}, 270), ({"usd": 60_000 / NANO}, 180)])
 async def test_the_share_holds_for_tokens_and_money_too(bench, limit, most):
     async def cell(host):
