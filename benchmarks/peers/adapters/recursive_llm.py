@@ -13,7 +13,7 @@ def asker(url, depth):
             api_key="none",
             max_depth=depth,
             repl_timeout=120,
-            max_concurrent_subcalls=64,
+            max_concurrent_subcalls=4,  # its default: with 64 a batch of 16 never ends on two cores (its threads run out)
         )
         return asyncio.run(rlm.acomplete(question, "a context of a few words"))
 
