@@ -122,6 +122,8 @@ class _Filling:
             if literal:
                 parts.append(literal)
             if name is not None:
+                if conversion and conversion not in "rsa":
+                    raise ValueError(f"Unknown conversion specifier {conversion!r}")
                 value = self._field(name)
                 parts.append(formatted(value, self.fill(spec, depth - 1) if spec else "", conversion or ""))
             self.length += len(parts[-1]) if parts else 0

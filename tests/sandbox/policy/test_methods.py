@@ -1,4 +1,4 @@
-"""Calls of methods are quick, and still find what Python would find."""
+"""Calls of methods are quick, and still find and do what Python would."""
 
 from __future__ import annotations
 
@@ -83,3 +83,8 @@ def test_guards_among_the_globals_are_no_variables_and_out_of_reach(repl):
     assert repl.run("'$getattr' in globals()") is False
     repl.run("globals()['$getattr'] = 1")
     assert repl.run("(1).real") == 1
+
+
+def test_a_conversion_that_python_does_not_know_is_an_error(repl):
+    with pytest.raises(ValueError, match="Unknown conversion"):
+        repl.run("'{!0}'.format(1)")
