@@ -136,6 +136,7 @@ def resident(pid: int) -> int:
 def start(folder: Path, url: str, options: argparse.Namespace) -> Run:
     command = [sys.executable, "-m", "rlm_async", "batch", "q.jsonl", "-o", "r.jsonl", "--strategy", "repl", "--quiet"]
     command += ["--model", "openai/m", "--api-base", f"{url}/v1", "--concurrency", str(options.cap), "--json"]
+    command += ["--workers", str(options.workers)]
     if options.journal == "none":
         command += ["--journal", "none"]
     environ = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
@@ -149,6 +150,7 @@ def main() -> None:
     parser.add_argument("--parts", type=int, default=8, help="sub-calls of an item")
     parser.add_argument("--latency", type=float, default=0.2, help="of the server, in seconds")
     parser.add_argument("--cap", type=int, default=256, help="calls in flight")
+    parser.add_argument("--workers", type=int, default=1, help="processes that share the cap")
     parser.add_argument("--journal", choices=["file", "none"], default="file")
     parser.add_argument("--kill", action="store_true", help="with -9 at 30 %% and at 60 %%, and resume")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
