@@ -6,7 +6,7 @@ import base64
 import json
 import re
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from itertools import pairwise
 
@@ -177,6 +177,16 @@ def waiting(*children):
 def test_the_critical_path_goes_through_the_child_that_came_last(children, nodes):
     path = critical_path(waiting(*children))
     assert [part.node for at, part in enumerate(path) if at == 0 or path[at - 1].node != part.node] == nodes
+
+
+def test_the_start_of_a_worker_is_told_from_everything_else():
+    trace = simulated((1,))
+    opened = next(event for event in trace if isinstance(event, events.SandboxOpened))
+    late = [replace(event, at=event.at + 0.5) if event.at >= opened.at else event for event in trace]
+    replied = next(at for at, event in enumerate(trace) if isinstance(event, events.ModelReplied))
+    late[replied] = trace[replied]
+    kinds = {part.kind: part.end - part.start for part in critical_path(Gathered(late)) if part.node == 0}
+    assert kinds["worker"] == pytest.approx(0.5)
 
 
 def test_siblings_are_called_by_what_sets_them_apart():

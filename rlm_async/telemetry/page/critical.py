@@ -14,7 +14,7 @@ from typing import Literal
 
 from rlm_async.telemetry.page.gathering import Gathered, Seen
 
-Kind = Literal["queue", "model", "code", "wait", "else"]
+Kind = Literal["queue", "model", "code", "wait", "worker", "else"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +102,9 @@ def _own(node: Seen, start: float, end: float) -> list[Stretch]:
         sent = min(replied, asked + (0.0 if reply is None else reply.waited))
         parts += [(asked, sent, "queue"), (sent, replied, "model")]
     parts += [(cell.at, end if cell.end is None else cell.end, "code") for cell in node.cells]
+    if node.opened is not None:  # what went before is the last reply
+        before = (call.reply.at for call in node.calls if call.reply is not None and call.reply.at <= node.opened)
+        parts.append((max(before, default=node.at), node.opened, "worker"))
     parts.sort()
     told: list[Stretch] = []
     at = start

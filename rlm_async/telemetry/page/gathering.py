@@ -62,6 +62,8 @@ class Seen:
     strategy: str = ""
     reason: str = ""
     layers: tuple[str, ...] = ()
+    opened: float | None = None
+    """When it had a worker for its code."""
     answer: events.NodeAnswered | None = None
     marks: list[tuple[float, str]] = field(default_factory=list)
     """What else happened to it: when, and in words."""
@@ -134,7 +136,7 @@ def _tell(node: Seen, event: Event) -> None:
         case events.StrategyChosen():
             node.strategy, node.reason = event.strategy, event.reason
         case events.SandboxOpened():
-            node.layers = event.layers
+            node.layers, node.opened = event.layers, event.at
         case events.ModelAsked():
             node.turns.append(Turn(Call(event)))
         case events.ModelReplied():

@@ -62,7 +62,7 @@ function timesOf(each) {
   const keyed = make("div", "keyed");
   const words = { queue: "in the queue", model: "model", code: "code", wait: "waiting for sub-queries" };
   for (const [kind, sum] of Object.entries(sums)) {
-    if (sum <= 0) continue;
+    if (sum < 0.0005) continue;
     const piece = make("i", kind);
     piece.style.width = `${Math.min(100, (sum / whole) * 100)}%`;
     bar.append(piece);
@@ -91,13 +91,20 @@ function bodyOf(each, texts) {
     texts.turns.forEach((turn, at) => parts.push(turnOf(turn, at + 1)));
   }
   if (texts.asked.length) parts.push(heading("Asked beside its code"), askedLine(texts.asked));
-  if (texts.answer !== null) parts.push(heading("Answer", each.z), block(texts.answer, "final"));
+  if (texts.answer !== null && !toldAlready(texts)) parts.push(heading("Answer", each.z), block(texts.answer, "final"));
   if (texts.marks.length) {
     parts.push(heading("What else happened"));
     for (const [at, said] of texts.marks) parts.push(make("p", "soft", `${seconds(at)}  ${shown(said)}`));
   }
   if (texts.layers.length) parts.push(heading("Walls around its code"), make("p", "soft", texts.layers.join(", ")));
   return parts;
+}
+
+// The answer stands under the code that gave it already.
+function toldAlready(texts) {
+  const cells = texts.turns.length ? texts.turns[texts.turns.length - 1].cells : [];
+  const output = cells.length ? cells[cells.length - 1].output : null;
+  return Boolean(output && output.answer && joined(output.answer) === joined(texts.answer));
 }
 
 function heading(words, small) {

@@ -46,7 +46,7 @@ function figures() {
   const states = nodes.reduce((sums, each) => { sums[each.s] = (sums[each.s] || 0) + 1; return sums; }, {});
   const odd = Object.entries(states).filter(([state]) => state !== "done").map(([state, sum]) => `${short(sum)} ${state}`);
   const kinds = index.path.reduce((sums, [, from, to, kind]) => { sums[kind] = (sums[kind] || 0) + to - from; return sums; }, {});
-  const words = { model: "model", queue: "queue", code: "code", wait: "waiting", else: "else" };
+  const words = { model: "model", queue: "queue", code: "code", worker: "worker start", wait: "waiting", else: "other" };
   const parts = Object.entries(words).filter(([kind]) => kinds[kind] > end * 0.005).map(([kind, name]) => `${Math.round((kinds[kind] / end) * 100)}% ${name}`);
   const rows = [
     [seconds(end), of("seconds", seconds), "Time"],

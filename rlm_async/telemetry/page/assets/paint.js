@@ -182,7 +182,7 @@ function paintOverview() {
     }
   }
   pen.globalAlpha = 1;
-  const shades = { model: colours.model, queue: colours.queue, code: colours.code, wait: colours.wait, else: colours.wait };
+  const shades = { model: colours.model, queue: colours.queue, code: colours.code, wait: colours.wait, worker: colours.faint, else: colours.wait };
   const across = (time) => (time / end) * width;
   for (const [, from, to, kind] of index.path) {
     pen.fillStyle = view.critical ? shades[kind] : colours.life;
