@@ -56,7 +56,10 @@ async def test_a_plugin_is_loaded_when_it_is_named_and_closed_after_use(plugin):
         ("broken", "the sandbox 'broken' of rlm-fake-plugin cannot be loaded: RuntimeError: no room"),
         ("gone", "the sandbox 'gone' of rlm-fake-plugin cannot be loaded: ModuleNotFoundError"),
         ("wrong", "the sandbox 'wrong' of rlm-fake-plugin gives a int, which opens no sandboxes"),
-        ("nothing", "there is no sandbox 'nothing'; choose one of: strict, process, inline, broken, gone, good, .*wrong"),
+        (
+            "nothing",
+            "there is no sandbox 'nothing'; choose one of: strict, process, inline, broken, gone, good, .*wrong",
+        ),
     ],
 )
 async def test_what_is_wrong_with_a_name_is_told(plugin, name, told):
