@@ -11,7 +11,8 @@ import asyncio
 import statistics
 
 from benchmarks.idioms.designs import Bench, Run, expected
-from benchmarks.idioms.table import IDIOMS, Idiom
+from benchmarks.idioms.idiom import Idiom
+from benchmarks.idioms.table import IDIOMS
 
 DESIGNS = ("ours", "blocking", "threads", "coroutines")
 

@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from benchmarks.idioms.table import Idiom, say, texts
+from benchmarks.idioms.idiom import Idiom, say, texts
 from rlm_async import RLM, Limits
 from rlm_async.core.events import CellEnded
 from rlm_async.core.messages import Request

@@ -6,97 +6,25 @@ one right output. Counts are given for `n` texts.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from dataclasses import dataclass
-from textwrap import dedent
-
-Count = Callable[[int], int]
-
-FOUND = 5
-"""Where the loops that stop when they have found something find it: the sixth text."""
-
-
-NARROW = 4
-"""Requests ahead of a loop that may stop, see `rlm_async.engine.speculation`."""
-
-
-def say(prompt: str) -> str:
-    """What the model says."""
-    if "json" in prompt:
-        return json.dumps({"label": "abc"[len(prompt) % 3], "score": _sum(prompt) % 7})
-    if "number" in prompt:
-        return str(_sum(prompt) % 100)
-    return f"{'yes' if _sum(prompt) % 2 else 'no'}: {prompt[:24].strip()}"
-
-
-def _sum(text: str) -> int:
-    return sum(i * ord(letter) for i, letter in enumerate(text, 1))
-
-
-def texts(n: int) -> list[str]:
-    """The context."""
-    return [f"chunk {i} of the text" for i in range(n)]
-
-
-@dataclass(frozen=True, slots=True)
-class Idiom:
-    """One way to write a loop. `calls` and `peak` are those of ours; `most` the calls with speculation.
-
-    `goal` is the time allowed by the issue, in multiples of the bare program's; None where there is none.
-    """
-
-    source: str
-    calls: Count = lambda n: n
-    peak: Count = lambda n: n
-    most: Count | None = None
-    goal: float | None = None
-    plain_peak: Count | None = None
-    """The peak without run-ahead; the same where it is not given."""
-
-
-def _code(text: str) -> str:
-    return dedent(text).strip() + "\n"
-
-
-def _one(n: int) -> int:
-    del n
-    return 1
-
-
-def _until_found(n: int) -> int:
-    return min(n, FOUND + 1)
-
-
-def _few(n: int) -> int:
-    return min(n, 1 + NARROW)
-
-
-def _and_few(n: int) -> int:
-    return _until_found(n) + NARROW
-
-
-def _twice(n: int) -> int:
-    return 2 * n
-
+from benchmarks.idioms.idiom import FOUND, Idiom, and_few, cell, few, one, say, texts, twice, until_found
 
 IDIOMS: dict[str, Idiom] = {
     # -- nothing depends on an answer before: handles and prefetch are enough
-    "plain loop": Idiom(_code("""
+    "plain loop": Idiom(cell("""
         out = []
         for c in context:
             out.append(llm_query(f"Q {c}"))
         print(out)
     """), goal=1.5),
-    "batched": Idiom(_code("""
+    "batched": Idiom(cell("""
         out = llm_query_batched([f"Q {c}" for c in context])
         print(out)
     """), goal=1.25),
-    "comprehension": Idiom(_code("""
+    "comprehension": Idiom(cell("""
         out = [llm_query(f"Q {c}") for c in context]
         print(out)
     """), goal=1.6),
-    "branch on the answer": Idiom(_code("""
+    "branch on the answer": Idiom(cell("""
         hits = []
         for c in context:
             r = llm_query(f"Is it? {c}")
@@ -104,7 +32,7 @@ IDIOMS: dict[str, Idiom] = {
                 hits.append(c)
         print(hits)
     """), goal=1.6),
-    "branch with else": Idiom(_code("""
+    "branch with else": Idiom(cell("""
         good, bad = [], []
         for i, c in enumerate(context):
             r = llm_query(f"Is it? {c}").strip().lower()
@@ -114,12 +42,12 @@ IDIOMS: dict[str, Idiom] = {
                 bad.append(i)
         print(good, bad)
     """)),
-    "print in the loop": Idiom(_code("""
+    "print in the loop": Idiom(cell("""
         for i, c in enumerate(context):
             r = llm_query(f"Q {c}")
             print(i, r)
     """), goal=1.6),
-    "try/except": Idiom(_code("""
+    "try/except": Idiom(cell("""
         out = []
         for c in context:
             try:
@@ -129,14 +57,14 @@ IDIOMS: dict[str, Idiom] = {
                 out.append(f"failed: {e}")
         print(out)
     """), goal=1.6),
-    "json.loads": Idiom(_code("""
+    "json.loads": Idiom(cell("""
         import json
         rows = []
         for c in context:
             rows.append(json.loads(llm_query(f"json {c}"))["score"])
         print(rows)
     """), goal=1.6),
-    "json.loads in try": Idiom(_code("""
+    "json.loads in try": Idiom(cell("""
         import json
         rows, broken = [], 0
         for c in context:
@@ -146,46 +74,46 @@ IDIOMS: dict[str, Idiom] = {
                 broken += 1
         print(sum(row["score"] for row in rows), broken)
     """)),
-    "dict of results": Idiom(_code("""
+    "dict of results": Idiom(cell("""
         answers = {}
         for i, c in enumerate(context):
             answers[i] = llm_query(f"Q {c}").strip()
         print(answers)
     """), goal=1.6),
-    ".strip() and int()": Idiom(_code("""
+    ".strip() and int()": Idiom(cell("""
         total = 0
         for c in context:
             total += int(llm_query(f"number {c}").strip())
         print(total)
     """), goal=1.6),
-    "two independent calls": Idiom(_code("""
+    "two independent calls": Idiom(cell("""
         out = []
         for c in context:
             a = llm_query(f"A {c}").strip()
             b = llm_query(f"B {c}").strip()
             out.append((a, b))
         print(out)
-    """), calls=_twice, peak=lambda n: min(2 * n, 64), goal=1.6),
-    "merge at the end": Idiom(_code("""
+    """), calls=twice, peak=lambda n: min(2 * n, 64), goal=1.6),
+    "merge at the end": Idiom(cell("""
         parts = []
         for c in context:
             parts.append(llm_query(f"Q {c}"))
         print(llm_query("merge: " + " | ".join(parts)))
     """), calls=lambda n: n + 1),
-    "sorting by answer": Idiom(_code("""
+    "sorting by answer": Idiom(cell("""
         ranked = sorted(context, key=lambda c: int(llm_query(f"number {c}")))
         print(ranked[:3])
-    """), plain_peak=_one),
-    "filter in a comprehension": Idiom(_code("""
+    """), plain_peak=one),
+    "filter in a comprehension": Idiom(cell("""
         kept = [c for c in context if "yes" in llm_query(f"Is it? {c}").lower()]
         print(len(kept))
     """)),
-    "gather": Idiom(_code("""
+    "gather": Idiom(cell("""
         import asyncio
         out = await asyncio.gather(*[llm_query(f"Q {c}") for c in context])
         print(out)
     """)),
-    "gather of own async def": Idiom(_code("""
+    "gather of own async def": Idiom(cell("""
         import asyncio
         async def work(c):
             r = await llm_query(f"Q {c}")
@@ -194,7 +122,7 @@ IDIOMS: dict[str, Idiom] = {
             return await asyncio.gather(*[work(c) for c in context])
         print(asyncio.run(main()))
     """)),
-    "threads": Idiom(_code("""
+    "threads": Idiom(cell("""
         from concurrent.futures import ThreadPoolExecutor
         def work(c):
             return llm_query(f"Q {c}").strip()
@@ -202,7 +130,7 @@ IDIOMS: dict[str, Idiom] = {
             out = list(pool.map(work, context))
         print(out)
     """)),
-    "threads, as completed": Idiom(_code("""
+    "threads, as completed": Idiom(cell("""
         from concurrent.futures import ThreadPoolExecutor, as_completed
         def work(i):
             return i, llm_query(f"Q {context[i]}").strip()
@@ -215,7 +143,7 @@ IDIOMS: dict[str, Idiom] = {
         print(sorted(found.items()))
     """)),
     # -- what run-ahead adds
-    "helper function": Idiom(_code("""
+    "helper function": Idiom(cell("""
         def ask(c):
             r = llm_query(f"Q {c}")
             return r.strip().lower()
@@ -223,8 +151,8 @@ IDIOMS: dict[str, Idiom] = {
         for c in context:
             out.append(ask(c))
         print(out)
-    """), plain_peak=_one, goal=1.6),
-    "helper that decides": Idiom(_code("""
+    """), plain_peak=one, goal=1.6),
+    "helper that decides": Idiom(cell("""
         def is_relevant(c):
             r = llm_query(f"Is it? {c}").strip().lower()
             if r.startswith("yes"):
@@ -235,8 +163,8 @@ IDIOMS: dict[str, Idiom] = {
             if is_relevant(c):
                 hits.append(i)
         print(hits)
-    """), plain_peak=_one),
-    "helper with json and try": Idiom(_code("""
+    """), plain_peak=one),
+    "helper with json and try": Idiom(cell("""
         import json
         def parse(c):
             try:
@@ -248,8 +176,8 @@ IDIOMS: dict[str, Idiom] = {
             data = parse(c)
             total += data["score"]
         print(total)
-    """), plain_peak=_one),
-    "while and a counter": Idiom(_code("""
+    """), plain_peak=one),
+    "while and a counter": Idiom(cell("""
         i = 0
         out = []
         while i < len(context):
@@ -257,8 +185,8 @@ IDIOMS: dict[str, Idiom] = {
             out.append(r.strip())
             i += 1
         print(out)
-    """), plain_peak=_one, goal=1.6),
-    "while and a queue": Idiom(_code("""
+    """), plain_peak=one, goal=1.6),
+    "while and a queue": Idiom(cell("""
         todo = list(context)
         out = []
         while todo:
@@ -266,8 +194,8 @@ IDIOMS: dict[str, Idiom] = {
             r = llm_query(f"Q {c}")
             out.append(r.strip())
         print(out)
-    """), plain_peak=_one),
-    "counting labels": Idiom(_code("""
+    """), plain_peak=one),
+    "counting labels": Idiom(cell("""
         def label(c):
             return llm_query(f"Q {c}").strip().split(":")[0]
         counts = {}
@@ -275,8 +203,8 @@ IDIOMS: dict[str, Idiom] = {
             name = label(c)
             counts[name] = counts.get(name, 0) + 1
         print(sorted(counts.items()))
-    """), plain_peak=_one),
-    "method of a class": Idiom(_code("""
+    """), plain_peak=one),
+    "method of a class": Idiom(cell("""
         class Reader:
             def __init__(self):
                 self.notes = []
@@ -288,16 +216,16 @@ IDIOMS: dict[str, Idiom] = {
         for c in context:
             reader.read(c)
         print(reader.notes)
-    """), plain_peak=_one),
-    "generator": Idiom(_code("""
+    """), plain_peak=one),
+    "generator": Idiom(cell("""
         def results(chunks):
             for c in chunks:
                 r = llm_query(f"Q {c}")
                 if r.strip().startswith("yes"):
                     yield c, r.strip()
         print([c for c, r in results(context)])
-    """), plain_peak=_one),
-    "nested loops": Idiom(_code("""
+    """), plain_peak=one),
+    "nested loops": Idiom(cell("""
         half = len(context) // 2
         table = {}
         for q in ["first", "second"]:
@@ -306,19 +234,19 @@ IDIOMS: dict[str, Idiom] = {
             for c in context[:half]:
                 table[q, c] = ask(c)
         print(sorted(table.items()))
-    """), calls=lambda n: n // 2 * 2, peak=lambda n: n // 2 * 2, plain_peak=_one),
-    "unpacking the answer": Idiom(_code("""
+    """), calls=lambda n: n // 2 * 2, peak=lambda n: n // 2 * 2, plain_peak=one),
+    "unpacking the answer": Idiom(cell("""
         def ask(c):
             verdict, rest = llm_query(f"Q {c}").strip().split(":", 1)
             return verdict
         print([ask(c) for c in context])
-    """), plain_peak=_one),
-    "map with own function": Idiom(_code("""
+    """), plain_peak=one),
+    "map with own function": Idiom(cell("""
         def ask(c):
             return llm_query(f"Q {c}").strip()
         print(list(map(ask, context)))
-    """), plain_peak=_one),
-    "second call needs the first": Idiom(_code("""
+    """), plain_peak=one),
+    "second call needs the first": Idiom(cell("""
         def study(c):
             a = llm_query(f"A {c}").strip()
             return llm_query(f"B {a}").strip()
@@ -326,8 +254,8 @@ IDIOMS: dict[str, Idiom] = {
         for c in context:
             out.append(study(c))
         print(out)
-    """), calls=_twice, plain_peak=_one),
-    "second call under a branch": Idiom(_code("""
+    """), calls=twice, plain_peak=one),
+    "second call under a branch": Idiom(cell("""
         out = []
         for c in context:
             r = llm_query(f"Is it? {c}").strip()
@@ -336,13 +264,13 @@ IDIOMS: dict[str, Idiom] = {
         print(out)
     """), calls=lambda n: n + sum("yes" in say(f"Is it? {c}") for c in texts(n))),
     # -- what cannot overlap, or only a little
-    "depends on the answer before": Idiom(_code("""
+    "depends on the answer before": Idiom(cell("""
         summary = ""
         for c in context:
             summary = llm_query(f"{c} after {summary[:20]}").strip()
         print(summary)
-    """), peak=_one),
-    "stops when found": Idiom(_code(f"""
+    """), peak=one),
+    "stops when found": Idiom(cell(f"""
         found = None
         for c in context:
             r = llm_query(f"Q {{c}}")
@@ -350,19 +278,19 @@ IDIOMS: dict[str, Idiom] = {
                 found = r.strip()
                 break
         print(found)
-    """), calls=_until_found, peak=_few, most=_and_few, plain_peak=_one),
-    "stops when found, in a function": Idiom(_code(f"""
+    """), calls=until_found, peak=few, most=and_few, plain_peak=one),
+    "stops when found, in a function": Idiom(cell(f"""
         def find():
             for i, c in enumerate(context):
                 if "chunk {FOUND} " in llm_query(f"Q {{c}}"):
                     return i
             return -1
         print(find())
-    """), calls=_until_found, peak=_few, most=_and_few, plain_peak=_one),
-    "any": Idiom(_code(f"""
+    """), calls=until_found, peak=few, most=and_few, plain_peak=one),
+    "any": Idiom(cell(f"""
         print(any("chunk {FOUND} " in llm_query(f"Q {{c}}") for c in context))
-    """), calls=_until_found, peak=_few, most=_and_few, plain_peak=_one),
-    "while until it is good": Idiom(_code(f"""
+    """), calls=until_found, peak=few, most=and_few, plain_peak=one),
+    "while until it is good": Idiom(cell(f"""
         tries = 0
         while True:
             r = llm_query(f"attempt {{tries}} number").strip()
@@ -370,5 +298,5 @@ IDIOMS: dict[str, Idiom] = {
                 break
             tries += 1
         print(tries)
-    """), calls=_until_found, peak=_few, most=_and_few, plain_peak=_one),
+    """), calls=until_found, peak=few, most=and_few, plain_peak=one),
 }  # fmt: skip

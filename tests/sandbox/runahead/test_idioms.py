@@ -12,7 +12,8 @@ import contextlib
 import pytest
 
 from benchmarks.idioms.designs import Bench, expected
-from benchmarks.idioms.table import IDIOMS, say
+from benchmarks.idioms.idiom import say
+from benchmarks.idioms.table import IDIOMS
 from rlm_async.testing.loopback import Served
 
 N = 8
