@@ -121,7 +121,8 @@ def _context(roots: list[Source], haul: _Haul) -> Context:
     told = [f"{shown_name(n)}: {reading.note}" for n, reading in zip(named, haul.readings, strict=True) if reading.note]
     if len(told) > _NOTES:
         told = [*told[:_NOTES], f"and {len(told) - _NOTES:,} more files with remarks like these"]
-    return Context(documents, shape, (*told, *haul.left_out.notes()))
+    folders = tuple(os.path.realpath(root.path) for root in roots if root.kind == "folder")
+    return Context(documents, shape, (*told, *haul.left_out.notes()), folders)
 
 
 def _distinct(given: list[str]) -> list[str]:

@@ -33,6 +33,8 @@ class Context:
     shape: Shape = "text"
     notes: tuple[str, ...] = field(default=(), compare=False)
     """One line for each file that was left out or read in part, for the person who asked."""
+    folders: tuple[str, ...] = field(default=(), compare=False)
+    """The folders that it was read from, for a profile that looks around there; never told to a model."""
 
     @classmethod
     def of(cls, value: str | Sequence[str] | Mapping[str, str] | Context) -> Context:

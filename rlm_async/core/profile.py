@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType
 
 from rlm_async.core.context import Context
@@ -25,12 +26,14 @@ def unchanged(context: Context) -> Context:
 class Example:
     """A question about real text and what a right answer holds, compared without regard to case.
 
-    `path` is a place below a data folder that the profile's own documentation names.
+    `path` is a place below the profile's own `data`, or below a data folder that its documentation names.
     """
 
     question: str
     path: str
     expected: str
+    solution: str = ""
+    """Code that answers it with the profile's functions and without a model: so the expected result can be checked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +44,9 @@ class Profile:
     about: str
     """The kind of text it is for, in one line."""
     advice: str = ""
-    """For the system prompt: how such texts are built, what goes wrong with them, how to go about a question."""
+    """How such texts are built and what goes wrong in reading them: for every model that is shown such a text."""
+    method: str = ""
+    """How to go about a question with the functions: for models that write code, and for no others."""
     functions: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """What the preamble defines for the model to call: signature -> one line about it."""
     preamble: str = ""
@@ -53,6 +58,8 @@ class Profile:
     fits: Callable[[Context], float] = never
     """How sure it is that a context is of its kind, 0 to 1, from a glance at its beginnings. Runs in a thread."""
     examples: tuple[Example, ...] = ()
+    data: Path | None = None
+    """The folder below which the examples' texts are, where the distribution or every machine has them."""
 
 
 PLAIN = Profile(name="plain", about="any text")

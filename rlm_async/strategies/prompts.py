@@ -105,6 +105,8 @@ def _names(facts: Facts) -> str:
     if facts.profile.functions:
         lines.append(f"For {facts.profile.about}, defined already:")
         lines += [f"- `{signature}`: {line}" for signature, line in facts.profile.functions.items()]
+    if facts.profile.method:
+        lines.append(facts.profile.method)
     if facts.tools:
         lines.append("Functions lent by the caller:")
         lines += [f"- `{name}`: {line}" for name, line in sorted(facts.tools.items())]
