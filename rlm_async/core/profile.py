@@ -37,6 +37,14 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Demonstration:
+    """A question that was answered well, and the cells that answered it: shown to roots as a worked example."""
+
+    question: str
+    cells: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """One kind of text. A plugin offers a function that returns one, as an entry point `rlm_async.profiles`."""
 
@@ -47,6 +55,10 @@ class Profile:
     """How such texts are built and what goes wrong in reading them: for every model that is shown such a text."""
     method: str = ""
     """How to go about a question with the functions: for models that write code, and for no others."""
+    rules: tuple[str, ...] = ()
+    """One sentence each, shown below the advice to models that write code."""
+    demonstrations: tuple[Demonstration, ...] = ()
+    """Shown at the end of the system prompt, to models that write code."""
     functions: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """What the preamble defines for the model to call: signature -> one line about it."""
     preamble: str = ""

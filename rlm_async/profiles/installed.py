@@ -7,6 +7,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 from rlm_async.core.profile import PLAIN, Profile
 from rlm_async.errors import ConfigError
+from rlm_async.profiles.file import is_file, read_file
 
 GROUP = "rlm_async.profiles"
 
@@ -17,14 +18,24 @@ def installed() -> Mapping[str, EntryPoint]:
 
 
 def load(name: str) -> Profile:
-    """The profile of a name; `plain` is always there. Raises ConfigError, which names the distribution at fault."""
+    """The profile of a name, or in a file; `plain` is always there. Raises ConfigError, naming what is at fault."""
     if name == PLAIN.name:
         return PLAIN
+    if is_file(name):
+        return loaded(name)
     found = installed()
     if name not in found:
         names = ", ".join(["auto", PLAIN.name, *found])
         raise ConfigError(f"there is no profile {name!r}; choose one of: {names}, or install the plugin that brings it")
     return made(found[name])
+
+
+def loaded(name: str) -> Profile:
+    """The profile in a file, over the installed one that it names. Raises ConfigError."""
+    found, named = read_file(name)
+    if is_file(found.base):
+        raise ConfigError(f"the profile {name} is based on the file {found.base}; name an installed profile, or none")
+    return found.over(load(found.base) if found.base else PLAIN, named)
 
 
 def made(entry: EntryPoint) -> Profile:

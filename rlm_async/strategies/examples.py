@@ -6,6 +6,10 @@ three worked examples the larger one wrote six (design: local-model).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from rlm_async.core.profile import Demonstration
+
 LOOKUP = """\
 Question: Which port does the gateway listen on?
 ```repl
@@ -47,3 +51,17 @@ def examples(levels: int) -> str:
     """The examples for a node with this many levels of sub-calls below it."""
     chosen = (LOOKUP, COUNTING, LOOKING) if levels else (COUNTING_BY_CODE, LOOKING)
     return "\n\n".join(chosen)
+
+
+ASKING = ("llm_query", "rlm_query")
+"""Code that names one of these is no example for a node that may not ask."""
+
+
+def demonstrations(given: Sequence[Demonstration], levels: int) -> list[str]:
+    """A profile's own examples, as they are shown to a node with this many levels of sub-calls below it."""
+    fitting = [one for one in given if levels or not any(name in cell for cell in one.cells for name in ASKING)]
+    return ["\n".join([f"Question: {one.question}", *map(_fenced, one.cells)]) for one in fitting]
+
+
+def _fenced(cell: str) -> str:
+    return f"```repl\n{cell}\n```"

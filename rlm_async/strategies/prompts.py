@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rlm_async.core.description import describe
+from rlm_async.core.profile import Profile
 from rlm_async.core.query import Query
-from rlm_async.strategies.examples import examples
+from rlm_async.strategies.examples import demonstrations, examples
 from rlm_async.strategies.excerpt import excerpt
 from rlm_async.strategies.facts import Facts, budget_line, price_line
 
@@ -37,10 +38,11 @@ _LOOPS = "A plain `for` loop of calls that do not depend on each other is as fas
 def system_prompt(facts: Facts) -> str:
     """Rules, names and facts that hold for the whole life of a node."""
     parts = [_task(facts), _protocol(facts), _names(facts), _sub_queries(facts), _answering(), _manner(facts)]
-    if facts.profile.advice:
-        parts.insert(1, f"## This input: {facts.profile.about}\n{facts.profile.advice}")
-    if facts.model.weak:
-        parts.append("## Examples\n" + examples(facts.levels))
+    if advice := advice_of(facts.profile):
+        parts.insert(1, f"## This input: {facts.profile.about}\n{advice}")
+    shown = [examples(facts.levels)] if facts.model.weak else []
+    if shown := [*shown, *demonstrations(facts.profile.demonstrations, facts.levels)]:
+        parts.append("## Examples\n" + "\n\n".join(shown))
     return "\n\n".join(parts)
 
 
@@ -63,6 +65,11 @@ def question(query: Query) -> str:
     if len(query.prompt) > QUESTION_CHARACTERS and query.context.text == query.prompt:
         return f"(the whole of it is `context`)\n{excerpt(query.prompt, QUESTION_CHARACTERS)}"
     return query.prompt
+
+
+def advice_of(profile: Profile) -> str:
+    """A profile's advice, and its rules one to a line."""
+    return "\n".join(part for part in (profile.advice, *(f"- {rule}" for rule in profile.rules)) if part)
 
 
 def _task(facts: Facts) -> str:
