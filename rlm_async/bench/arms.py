@@ -18,6 +18,7 @@ from rlm_async.core.budget import Budget
 from rlm_async.core.messages import Completion, Request
 from rlm_async.core.usage import Limits, ModelInfo, Price, Rates, Usage
 from rlm_async.errors import ConfigError
+from rlm_async.journal import Journal
 from rlm_async.ports import Model
 
 FANOUT = 100_000
@@ -50,8 +51,14 @@ class FixedProgram:
         return Completion(text=f"```repl\n{code}\n```", usage=usage, model=PROGRAM)
 
 
-def rlm_for(point: Point, knowledge: Knowledge, endpoint: Endpoint, usd: float | None = None) -> RLM:
-    """The RLM that answers a point's questions, with at most `usd` dollars for each."""
+def rlm_for(
+    point: Point,
+    knowledge: Knowledge,
+    endpoint: Endpoint,
+    usd: float | None = None,
+    journal: Journal | None = None,
+) -> RLM:
+    """The RLM that answers a point's questions, with at most `usd` dollars for each, kept in `journal`."""
     policy = policy_of(point)
     model = _model(point.model, policy, point, knowledge)
     sub = model if point.sub_model == point.model else _model(point.sub_model, policy, point, knowledge)
@@ -67,6 +74,7 @@ def rlm_for(point: Point, knowledge: Knowledge, endpoint: Endpoint, usd: float |
         rates=Rates(concurrency=point.concurrency),
         strategy=strategy,
         sandbox=Stepped(window=max(64, point.concurrency)) if point.clock == "virtual" else None,
+        journal=journal,
     )
 
 

@@ -88,6 +88,8 @@ class Row:
     by_model: Mapping[str, tuple[int, int, float | None]] = field(default_factory=dict)
     said: str = ""
     """The beginning of the answer."""
+    run: str = ""
+    """The run's name, by which a journal knows it; empty in rows of earlier versions."""
 
     @classmethod
     def read(cls, line: str) -> Row:

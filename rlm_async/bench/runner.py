@@ -20,6 +20,7 @@ from rlm_async.bench.store import Rows
 from rlm_async.bench.windows import Task, Window, window
 from rlm_async.core.answer import Answer
 from rlm_async.errors import ConfigError, RLMError
+from rlm_async.journal import Journal
 from rlm_async.models.local.choice import is_local
 from rlm_async.testing import VirtualLoop
 
@@ -40,6 +41,8 @@ class Bench:
     questions: int | None = None
     """Of each window at most; None is all."""
     told: Told = lambda _: None
+    journal: Journal | None = None
+    """Where the runs are kept, beside their rows; the caller's to close. It must begin each run anew."""
     _windows: dict[tuple[str, int, int], Window] = field(default_factory=dict)
 
     def run(self, points: Iterable[Point]) -> None:
@@ -77,7 +80,8 @@ class Bench:
                 for number in open_:
                     if rlm is None or point.budget is not None:  # a budget is each question's own
                         usd = self._usd(point, number)
-                        rlm = await stack.enter_async_context(rlm_for(point, self.knowledge, self.endpoint, usd))
+                        made_for = rlm_for(point, self.knowledge, self.endpoint, usd, self.journal)
+                        rlm = await stack.enter_async_context(made_for)
                     row = await _row(rlm, point, made, number)
                     self.rows.add(row)
                     self.told(row)
@@ -142,6 +146,7 @@ def row(point: Point, made: Window, number: int, answer: Answer) -> Row:
         by_depth=costs(answer.usage.by_depth),
         by_model=costs(answer.usage.by_model),
         said=answer.text[:SAID],
+        run=answer.run,
     )
 
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from rlm_async.cli.options import key_of
 from rlm_async.cli.streams import write_line
 from rlm_async.cli.text import one_line
 from rlm_async.errors import ConfigError
+from rlm_async.journal import Journal
 
 _SIZES = {"k": 1_024, "m": 1_048_576}
 
@@ -50,6 +52,7 @@ class Typed:
     clock: str
     output: str
     data_dir: str | None
+    journal: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +83,13 @@ def ran(typed: Typed, *, yes: bool, quiet: bool) -> int:
         if not quiet:
             write_line(line_of(row), sys.stderr)
 
-    bench = Bench(tasks, knowledge, Rows(Path(typed.output)), endpoint, typed.questions, told)
-    wanted = list(points(sweep, tasks))
-    if any(source_of(point.model, point.sub_model) == "real" for point in wanted):
-        _confirm(bench, wanted, yes=yes)
-    bench.run(wanted)
+    with ExitStack() as stack:
+        journal = None if typed.journal is None else stack.enter_context(Journal(typed.journal, resume=False))
+        bench = Bench(tasks, knowledge, Rows(Path(typed.output)), endpoint, typed.questions, told, journal)
+        wanted = list(points(sweep, tasks))
+        if any(source_of(point.model, point.sub_model) == "real" for point in wanted):
+            _confirm(bench, wanted, yes=yes)
+        bench.run(wanted)
     if not quiet:
         write_line(f"rows are in {typed.output}; see them with: rlm-async bench report {typed.output}", sys.stderr)
     return 1 if failed else 0

@@ -89,6 +89,10 @@ def run(  # noqa: PLR0917 - what can be typed, each an option of its own
         str, typer.Option("--output", "-o", metavar="FILE", help="Rows; what is there is not run again.")
     ] = "bench.jsonl",
     data_dir: DataDir = None,
+    journal: Annotated[
+        str | None,
+        typer.Option("--journal", metavar="FILE", help="Keep each question's run too: see export, show, replay."),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before money is spent.")] = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -115,6 +119,7 @@ def run(  # noqa: PLR0917 - what can be typed, each an option of its own
             clock=clock,
             output=output,
             data_dir=data_dir,
+            journal=journal,
         )
         return command.ran(typed, yes=yes, quiet=quiet)
 

@@ -17,6 +17,7 @@ from rlm_async.bench.sweep import Sweep, arm_named, points
 from rlm_async.cli.app import app
 from rlm_async.core.usage import ModelInfo, Price
 from rlm_async.errors import ConfigError
+from rlm_async.journal import Journal
 
 SMALL = ("--size", "2k", "--seeds", "1", "--questions", "1", "--clock", "virtual")
 
@@ -48,6 +49,16 @@ def test_run_and_report_from_the_command_line(command, tmp_path):
     assert done.exit_code == 0
     assert (tmp_path / "bench.html").stat().st_size > 10_000
     assert list((tmp_path / "png").glob("*.png"))
+
+
+def test_a_row_names_the_run_that_the_journal_keeps(command, tmp_path):
+    done = command("run", "babi_chain", *SMALL, "--depth", "1", "--arms", "none", "--journal", "runs.sqlite")
+    assert done.exit_code == 0
+    (row,) = [json.loads(line) for line in (tmp_path / "bench.jsonl").read_text().splitlines()]
+    with Journal(tmp_path / "runs.sqlite", create=False) as journal:
+        (record,) = journal.runs()
+        assert record.run == row["run"]
+        assert (record.status, record.usage.calls) == ("complete", row["calls"])
 
 
 @pytest.mark.parametrize(
