@@ -10,6 +10,7 @@ from random import Random
 
 import anyio
 
+from rlm_async.bench.sim.habits import Habits, heard
 from rlm_async.bench.sim.knowledge import Knowledge
 from rlm_async.bench.sim.mind import Reading
 from rlm_async.bench.sim.planner import Planner, plans
@@ -92,9 +93,16 @@ class SimulatedModel:
 
     def _said(self, request: Request, tokens: int, chance: Random) -> str:
         if plans(request.messages):
-            return Planner(self.profile, self._policy, chance).reply(request.messages)
+            return Planner(self.profile, self._policy, chance, self._habits(request)).reply(request.messages)
         prompt = "\n".join(message.text for message in request.messages)
         return Reading(self._knowledge, self.profile, tokens, chance).reply(prompt)
+
+    def _habits(self, request: Request) -> Habits | None:
+        """Those of the root of a conversation; the same in all its turns, whatever its prompt says."""
+        if self._policy.name != "hasty":
+            return None
+        luck = f"{self._seed}/{self.profile.name}/{request.sample}/{spoken(request.messages)[0]}"
+        return Habits(heard(request.messages[0].text), self.profile.heeds, luck)
 
     def _name(self, request: Request) -> str:
         """A prompt by its content, in hexadecimal."""

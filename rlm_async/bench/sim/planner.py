@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
+from rlm_async.bench.sim.habits import BLUNDERS, Habits
 from rlm_async.bench.sim.kit.records import FORMATS
 from rlm_async.bench.sim.plan import Plan, plan_of
 from rlm_async.bench.sim.profile import Profile
@@ -38,12 +39,16 @@ class Planner:
     profile: Profile
     policy: Policy
     chance: Random
+    habits: Habits | None = None
 
     def reply(self, messages: Sequence[Message]) -> str:
         """The next reply in a conversation."""
         if _ENDED in messages[0].text:
             draft = _DRAFT.search(_asked(messages))
             return f"Answer: {draft[1] if draft else 'unknown'}"
+        turn = sum(message.role == "assistant" for message in messages)
+        if self.habits is not None and (blunder := self.habits.blunder(turn)):
+            return f"```repl\n{blunder}\n```"
         steps = self.steps(messages)
         done = sum(_compiles(message.text) for message in messages if message.role == "assistant")
         code = steps[done] if done < len(steps) else GIVE_UP
@@ -60,7 +65,8 @@ class Planner:
     def _steps(self, plan: Plan | None, below: int) -> list[str]:
         if plan is None:
             return [LOOK]
-        steps = [LOOK, program(plan, below, self.policy, self._formats(plan, below))]
+        policy = self.policy if self.habits is None else self.habits.settled(self.policy)
+        steps = [LOOK, program(plan, below, policy, self._formats(plan, below))]
         if self.policy.name == "bad-first" and below:
             steps.insert(1, f"QUESTION = {plan['question'].strip()[-3000:]!r}\n{FIRST_TRY}")
         return steps
@@ -87,7 +93,7 @@ def levels(rules: str) -> int:
 
 def _compiles(reply: str) -> bool:
     found = _FENCE.search(reply)
-    if found is None:
+    if found is None or found[1].rstrip("\n") in BLUNDERS:
         return False
     try:
         ast.parse(found[1])

@@ -69,6 +69,8 @@ class Profile:
     """Of the rot, the part that also meets plain retrieval."""
     slip: float = 0.0
     """The chance that one program reads a second, third … record format wrong."""
+    heeds: float = 1.0
+    """The chance that a root with habits does what its prompt's rules and examples say; see `habits`."""
     listed: int = 60
     """Entries of a list that it writes before it loses its thread."""
     weather: Weather = field(default_factory=Weather)
@@ -84,7 +86,7 @@ PROFILES = {
     profile.name: profile
     for profile in (
         Profile(name="sim-oracle", price=DEAR, floor=0.0, listed=1_000_000, window=20_000_000),
-        Profile(name="sim-strong", price=DEAR, slip=0.05),
+        Profile(name="sim-strong", price=DEAR, slip=0.05, heeds=0.95),
         Profile(
             name="sim-middle",
             window=200_000,
@@ -93,6 +95,7 @@ PROFILES = {
             floor=0.015,
             retrieval=0.05,
             slip=0.15,
+            heeds=0.8,
             weather=Weather(first=0.3, decode=140.0),
         ),
         Profile(
@@ -104,6 +107,7 @@ PROFILES = {
             floor=0.06,
             retrieval=0.3,
             slip=0.4,
+            heeds=0.5,
             listed=30,
             weather=Weather(first=0.2, decode=220.0),
         ),

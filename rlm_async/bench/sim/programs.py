@@ -16,8 +16,8 @@ from rlm_async.bench.sim.plan import Plan
 from rlm_async.bench.sim.rules import CLAUSES, LAW, RULES
 from rlm_async.bench.sim.source import source_of
 
-PolicyName = Literal["map-reduce", "one-a-line", "loop", "bad-first"]
-POLICIES: tuple[PolicyName, ...] = ("map-reduce", "one-a-line", "loop", "bad-first")
+PolicyName = Literal["map-reduce", "one-a-line", "loop", "bad-first", "hasty"]
+POLICIES: tuple[PolicyName, ...] = ("map-reduce", "one-a-line", "loop", "bad-first", "hasty")
 
 DOCS = 'DOCS = {"": context} if isinstance(context, str) else dict(context)'
 
