@@ -16,6 +16,7 @@ from rlm_async.bench.sim.programs import POLICIES, Policy
 from rlm_async.bench.stepped import Stepped
 from rlm_async.core.budget import Budget
 from rlm_async.core.messages import Completion, Request
+from rlm_async.core.profile import Profile
 from rlm_async.core.usage import Limits, ModelInfo, Price, Rates, Usage
 from rlm_async.errors import ConfigError
 from rlm_async.journal import Journal
@@ -57,6 +58,7 @@ def rlm_for(
     endpoint: Endpoint,
     usd: float | None = None,
     journal: Journal | None = None,
+    profile: str | Profile = "auto",
 ) -> RLM:
     """The RLM that answers a point's questions, with at most `usd` dollars for each, kept in `journal`."""
     policy = policy_of(point)
@@ -75,6 +77,7 @@ def rlm_for(
         strategy=strategy,
         sandbox=Stepped(window=max(64, point.concurrency)) if point.clock == "virtual" else None,
         journal=journal,
+        profile=profile,
     )
 
 
