@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol, runtime_checkable
 
@@ -205,6 +205,28 @@ class Tool(Protocol):
 
     async def __call__(self, *arguments: Data, **named: Data) -> Data:
         """Run it; any exception becomes an error in the code that called."""
+        ...
+
+
+@runtime_checkable
+class Placed(Protocol):
+    """A Tool that not every node has."""
+
+    @property
+    def depths(self) -> Collection[int] | None:
+        """The depths of the nodes that have it, the root's being 0; None is all."""
+        ...
+
+
+@runtime_checkable
+class ToolSource(Protocol):
+    """Tools that are there while something is open, such as a connection to a server."""
+
+    def opened(self, taken: Collection[str]) -> AbstractAsyncContextManager[Sequence[Tool]]:
+        """The tools, under names that are not `taken`; the exit may run in another task than the entry.
+
+        Raises ConfigError where it cannot be opened.
+        """
         ...
 
 

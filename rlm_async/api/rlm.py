@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextvars
 import secrets
-import threading
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -15,9 +13,10 @@ from typing import Self
 import anyio
 
 from rlm_async.api.batching import BatchAsker, Fitting, InHand, Shared, batch_name, check_total, load_paths, results
-from rlm_async.api.detached import detached, in_event_loop
+from rlm_async.api.detached import detached, waited
 from rlm_async.api.keeping import JournalFile, check_journal, run_kept
 from rlm_async.api.lease import Lease
+from rlm_async.api.lending import Lendable, Lent
 from rlm_async.api.onlooker import Onlooker
 from rlm_async.api.session import Session, SessionSandboxes
 from rlm_async.api.settings import (
@@ -32,7 +31,6 @@ from rlm_async.api.settings import (
     with_citations,
 )
 from rlm_async.api.tailoring import Tailor
-from rlm_async.api.tools import tools_by_name
 from rlm_async.api.wiring import Resources, Wiring, views
 from rlm_async.batch.corpora import Corpora
 from rlm_async.batch.sources import Form, Given, numbered
@@ -47,7 +45,7 @@ from rlm_async.engine.equipment import Equipment
 from rlm_async.engine.recorder import running_clock
 from rlm_async.engine.run import Naming
 from rlm_async.errors import BudgetExceeded, InternalError
-from rlm_async.ports import Folding, Model, SandboxFactory, Sink, Tool
+from rlm_async.ports import Folding, Model, SandboxFactory, Sink
 from rlm_async.strategies.folding import policy
 
 
@@ -84,7 +82,7 @@ class RLM:
         limits: Limits | None = None,
         rates: Rates | None = None,
         profile: str | Profile = "auto",
-        tools: Sequence[Callable[..., object] | Tool] = (),
+        tools: Sequence[Lendable] = (),
         strategy: str = "auto",
         run_ahead: bool = True,
         journal: JournalFile | None = None,
@@ -104,7 +102,7 @@ class RLM:
         limits, rates: what a run may cost; what the provider is spared, for each model.
         profile: what prompts and sessions are tailored to: "plain", the name of an installed plugin's, a Profile, or
             "auto", which takes the installed one that fits the context.
-        tools: functions that model-written code may call; they run here, on the host.
+        tools: functions and servers' tools that model-written code may call; they run here, on the host. See at_depth.
         strategy: "auto", "repl", "guided", "direct".
         run_ahead: let copies of a worker run ahead of its code while that waits, and ask what they find it will
             ask, with a tenth of what is left at most. Never changes a result; what nobody asked for is counted in
@@ -125,7 +123,6 @@ class RLM:
         self.limits = check_limits(limits or Limits())
         self.strategy = strategy
         self.strict = strict
-        self._tools = tools_by_name(tools)
         self._sinks = (*views((api_base, api_key)), *sinks)
         self._wiring = Wiring(
             models=(model, model if sub_model is None else sub_model),
@@ -138,6 +135,7 @@ class RLM:
             folding=policy(folding) if isinstance(folding, str) else folding,
             timeout=check_timeout(timeout),
             journal=check_journal(journal),
+            lent=Lent.of(tools),
         )
         self._lease: Lease[Resources] = Lease(self._wiring.opened)
         self._entered: list[AsyncExitStack] = []
@@ -189,28 +187,7 @@ class RLM:
         cite: bool = False,
     ) -> Answer:
         """`ask` for code without an event loop; works inside one too (a notebook), in a thread of its own."""
-        answers: list[Answer | BaseException] = []
-
-        async def ask() -> Answer:
-            return await self.ask(question, context, schema=schema, cite=cite)
-
-        def work() -> None:
-            try:
-                answers.append(anyio.run(ask))
-            except BaseException as error:  # noqa: BLE001 - carried to the thread that asked, and raised there
-                answers.append(error)
-
-        if in_event_loop():
-            caller = contextvars.copy_context()  # the caller's span, which a new thread knows nothing of
-            thread = threading.Thread(target=caller.run, args=(work,), name="rlm-async")
-            thread.start()
-            thread.join()
-        else:
-            return anyio.run(ask)
-        (answer,) = answers
-        if isinstance(answer, BaseException):
-            raise answer
-        return answer
+        return waited(partial(self.ask, question, context, schema=schema, cite=cite))
 
     async def stream(self, question: str, context: Input = None, *, pieces: bool = False) -> AsyncIterator[Event]:
         """The events of a run as they happen; the last is RunEnded, with the answer's text and status.
@@ -243,7 +220,8 @@ class RLM:
         """A conversation about one context: code's variables and the history last from turn to turn."""
         profile, read = await self._tailor.fit(await read_context(context))
         async with self._lease.taken() as resources:
-            lines = {name: tool.line for name, tool in self._tools.items()}
+            tools = self._equipment(resources, profile).lent(depth=0)
+            lines = {name: tool.line for name, tool in tools.items()}
             sandboxes = SessionSandboxes(resources.sandboxes, read, lines)
             async with sandboxes.opened():
                 yield Session(self._ask_in_session, read, sandboxes, profile)
@@ -333,7 +311,7 @@ class RLM:
             models=resources.models,
             clock=running_clock(),
             limits=self.limits,
-            tools=self._tools,
+            tools=resources.tools,
             profile=profile,
             run_ahead=self._wiring.run_ahead,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import keyword
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -14,7 +14,7 @@ import anyio.to_thread
 
 from rlm_async.core.data import Data, canonical, plain
 from rlm_async.errors import ConfigError
-from rlm_async.ports import Tool
+from rlm_async.ports import Placed, Tool
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +45,6 @@ class FunctionTool:
         else:
             value = await anyio.to_thread.run_sync(bound, abandon_on_cancel=True)
         return plain(await value if inspect.isawaitable(value) else value)
-
-
-def tools_by_name(tools: Iterable[Callable[..., object] | Tool]) -> dict[str, Tool]:
-    """Functions and tools by the names that code calls them by; raises ConfigError for a name given twice."""
-    table: dict[str, Tool] = {}
-    for given in tools:
-        tool: Tool = given if hasattr(given, "line") else FunctionTool.of(given)  # type: ignore[assignment]
-        if tool.name in table:
-            raise ConfigError(f"two tools are named {tool.name!r}; rename one")
-        table[tool.name] = tool
-    return table
 
 
 def _signature(function: Callable[..., object]) -> inspect.Signature | str:
@@ -105,6 +94,11 @@ class RememberedTool:
     def line(self) -> str:
         """The tool's line in the prompt."""
         return self.tool.line
+
+    @property
+    def depths(self) -> Collection[int] | None:
+        """The tool's depths."""
+        return self.tool.depths if isinstance(self.tool, Placed) else None
 
     async def __call__(self, *arguments: Data, **named: Data) -> Data:
         """What it returned before, else what it returns now."""

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 from rlm_async.api.keeping import JournalFile, Keeping, opened_journal
+from rlm_async.api.lending import Lent
 from rlm_async.core.usage import Limits, ModelInfo, Rates
 from rlm_async.engine.recorder import running_clock
 from rlm_async.errors import ConfigError
@@ -15,7 +16,7 @@ from rlm_async.journal import Journal
 from rlm_async.models.gates import Gates
 from rlm_async.models.stack import Rings
 from rlm_async.models.table import ModelTable, Sources
-from rlm_async.ports import Folding, Model, SandboxFactory, Sink, Strategy
+from rlm_async.ports import Folding, Model, SandboxFactory, Sink, Strategy, Tool
 from rlm_async.sandbox.limits import CellLimits
 from rlm_async.sandbox.named import check_name
 from rlm_async.sandbox.named import opened as opened_sandbox
@@ -42,6 +43,8 @@ class Resources:
     strategies: Mapping[str, Strategy]
     root_model: str
     sub_model: str
+    tools: Mapping[str, Tool] = field(default_factory=dict)
+    """What the caller lends to model-written code."""
     kept: Keeping | None = None
     """Where runs are kept."""
     helpers: frozenset[str] = frozenset()
@@ -80,6 +83,7 @@ class Wiring:
     folding: Folding = field(default_factory=Elide)
     timeout: float = 600.0
     journal: JournalFile | None = None
+    lent: Lent = field(default_factory=Lent)
 
     def __post_init__(self) -> None:
         """Raise ConfigError for what is no model."""
@@ -102,6 +106,7 @@ class Wiring:
         teller = self.folding.model if isinstance(self.folding, Summarise) else None
         sources = self._sources(given)
         async with AsyncExitStack() as stack:
+            tools = await stack.enter_async_context(self.lent.opened())
             journal = await stack.enter_async_context(opened_journal(self.journal))
             rings = Rings(rates=self.rates, clock=running_clock(), gates=_GATES)
             table = await stack.enter_async_context(ModelTable(sources, rings, self.fallbacks))
@@ -115,6 +120,7 @@ class Wiring:
                 strategies=strategies(self.folding),
                 root_model=names[0],
                 sub_model=names[1],
+                tools=tools,
                 kept=self._keeping(journal),
                 helpers=frozenset({teller} if teller else ()),
             )

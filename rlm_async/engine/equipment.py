@@ -9,7 +9,7 @@ from rlm_async.core.budget import Budget
 from rlm_async.core.profile import PLAIN, Profile
 from rlm_async.core.usage import Limits
 from rlm_async.engine.recorder import Clock
-from rlm_async.ports import Catalogue, Model, SandboxFactory, Sink, Strategy, Tool
+from rlm_async.ports import Catalogue, Model, Placed, SandboxFactory, Sink, Strategy, Tool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,3 +35,11 @@ class Equipment:
     """Whether requests may be made before the code asks for them."""
     above: Budget | None = None
     """The ledger of a batch, where the run is part of one: what is spent here counts there too."""
+
+    def lent(self, depth: int) -> Mapping[str, Tool]:
+        """The tools that a node of this depth has, by name."""
+        return {name: tool for name, tool in self.tools.items() if _reaches(tool, depth)}
+
+
+def _reaches(tool: Tool, depth: int) -> bool:
+    return not isinstance(tool, Placed) or tool.depths is None or depth in tool.depths

@@ -76,8 +76,8 @@ class ActiveFrame:
 
     @property
     def tools(self) -> Mapping[str, str]:
-        """Names of the caller's functions, with one line each."""
-        return {name: tool.line for name, tool in self._world.equipment.tools.items()}
+        """Names of the caller's functions that a node of this depth has, with one line each."""
+        return {name: tool.line for name, tool in self._world.equipment.lent(self.depth).items()}
 
     @property
     def profile(self) -> Profile:
@@ -182,7 +182,7 @@ class ActiveFrame:
 
     async def tool(self, name: str, arguments: Sequence[Data], named: Mapping[str, Data]) -> Reply:
         """Call one of the caller's functions; its errors are the code's to handle."""
-        tool = self._world.equipment.tools.get(name)
+        tool = self._world.equipment.lent(self.depth).get(name)
         if tool is None:
             return Reply(error="NameError", message=f"there is no tool named {name!r}")
         try:
