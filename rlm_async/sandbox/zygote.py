@@ -128,7 +128,7 @@ class Zygote:
 
     def _become(self, line: socket.socket, park: socket.socket) -> None:
         try:
-            os.setsid()
+            _own_group()
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             os.dup2(line.fileno(), _WIRE, inheritable=False)
@@ -145,6 +145,19 @@ class Zygote:
             worker.work(_WIRE, parked, standing, self._maker)
         finally:
             os._exit(71)
+
+
+def _own_group() -> None:
+    """A process group of its own, in the zygote's session.
+
+    A session of its own would be a scheduling group of its own where the kernel groups by session
+    (sched_autogroup_enabled, sched(7)): niceness counts only within a group, so each worker would weigh as
+    much as the whole host. Where the zygote has no session of its own (macOS), its workers get one.
+    """
+    if kernel.LINUX:
+        os.setpgid(0, 0)
+    else:
+        os.setsid()
 
 
 def _reap() -> None:
