@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rlm_async.core.budget import UNLIMITED, Budget
+from rlm_async.core.budget import UNLIMITED, Budget, Reservation
 from rlm_async.core.messages import Completion, Request
 from rlm_async.core.usage import NOTHING, Usage
 from rlm_async.errors import ModelError
@@ -23,10 +23,27 @@ class Bill(Budget):
         """Open a bill below the scope that pays."""
         super().__init__("call", UNLIMITED, parent)
         self.attempted: Usage = NOTHING
+        self._uncovered: Usage = NOTHING
+        self._covers: list[Reservation] = []
 
     def charge(self, cost: Usage) -> None:
         """Add what one attempt has cost."""
         self.attempted += cost
+        self._uncovered += cost
+
+    def cover(self) -> None:
+        """Before a further attempt: hold what the failed ones have cost on top of the call's bound.
+
+        Held until the call ends, also while it waits between two attempts: spent money must not look free
+        to a sibling. Raises BudgetExceeded where it does not fit.
+        """
+        self._covers.append(self.hold(self._uncovered))
+        self._uncovered = NOTHING
+
+    def close(self) -> None:
+        """The call has ended: what it has cost is in the ledger, the holds for it are not needed any more."""
+        while self._covers:
+            self._covers.pop().close()
 
 
 class Charged:

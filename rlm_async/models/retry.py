@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from random import Random
 
 import anyio
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
-from rlm_async.core.budget import Budget, Reservation
+from rlm_async.core.budget import Budget
 from rlm_async.core.messages import Completion, Request
 from rlm_async.errors import BudgetExceeded, ModelError, RateLimited, Retried
 from rlm_async.models.bill import Bill
@@ -85,8 +84,9 @@ class Retry:
                     attempts += 1
                     if attempts == 1:
                         raise first
-                    with _held(budget):
-                        completion = replace(await self._model(request, budget), attempts=attempts)
+                    if isinstance(budget, Bill):
+                        budget.cover()
+                    completion = replace(await self._model(request, budget), attempts=attempts)
         except BudgetExceeded:
             raise _told(course.error or first, attempts - 1, course) from None
         except ModelError as error:
@@ -138,8 +138,3 @@ def _told(error: ModelError, attempts: int, course: _Course) -> ModelError:
 
 def _is_retryable(error: BaseException) -> bool:
     return isinstance(error, ModelError) and error.retryable
-
-
-def _held(budget: Budget) -> AbstractContextManager[Reservation | None]:
-    """What a further attempt needs on top of the meter's hold: the cost of those that failed."""
-    return budget.reserve(budget.attempted) if isinstance(budget, Bill) else nullcontext()

@@ -124,6 +124,7 @@ class _Line:
     def leave(self, waiter: _Waiter) -> None:
         """End a call: give its hold back, charge what it cost, let others through."""
         if waiter.reservation is not None:
+            waiter.bill.close()
             waiter.reservation.settle(waiter.bill.attempted)
             waiter.reservation.close()
             self._count(waiter.bill, self.pending.pop(waiter.bill), -1)

@@ -235,6 +235,26 @@ async def test_a_call_given_up_before_it_was_sent_costs_nothing():
     assert (budget.usage, budget.held.calls) == (Usage(), 0)
 
 
+async def test_what_failed_attempts_have_cost_is_held_while_a_call_waits_for_the_next():
+    model, fake = metered(lambda asked: ModelUnavailable("down"), rings=Rings(patience=Patience(attempts=3)))
+    budget = Budget("node", Limits(calls=2))
+    looks = []
+
+    async def ask():
+        with pytest.raises(ModelUnavailable, match="tried 2 times"):
+            await model(request(), budget)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(ask)
+        while fake.calls < 2:
+            await anyio.sleep(0.001)
+        while budget.held.calls:  # between the second failure and the third attempt, which is one too many
+            looks.append(budget.remaining("calls"))
+            await anyio.sleep(0.001)
+    assert set(looks) == {0}
+    assert (budget.usage.calls, budget.held.calls) == (2, 0)
+
+
 async def test_a_provider_that_counts_nothing_is_counted_by_us():
     model, _ = metered(Completion(text="seven words are in this short reply", usage=Usage(calls=1)))
     budget = Budget("run", Limits())
