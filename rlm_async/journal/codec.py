@@ -29,6 +29,7 @@ _TEXT, _CONTEXT, _ODD, _NUMBER, _PAIRS = range(1, 6)
 """Extension types: a text by digest, a context by digest, a text that is no UTF-8, a large whole number, odd keys."""
 
 _AS_IS = frozenset({type(None), bool, float})
+_PLAIN = frozenset({type(None), bool, int, float, str})
 _HUGE = 2**63
 """Whole numbers from here on are no MessagePack integers."""
 
@@ -48,6 +49,11 @@ class Parts:
     contexts: dict[bytes, Context] = dataclasses.field(default_factory=dict)
 
 
+NOTHING = Parts()
+"""Where nothing was left out; it stays empty."""
+_encode = msgspec.msgpack.Encoder().encode
+
+
 class Packer:
     """Packs values, and collects what they leave out in `parts`."""
 
@@ -58,7 +64,22 @@ class Packer:
 
     def pack(self, value: object) -> bytes:
         """The bytes of a dataclass or of plain data."""
-        return msgspec.msgpack.encode(self._wire(value))
+        if _flat(type(value)):
+            try:
+                body = _encode(value)
+            except (TypeError, ValueError, OverflowError):  # a lone surrogate, a huge number: the long way knows them
+                return _encode(self._wire(value))
+            if len(body) <= LONG:  # so no text in it is longer; most events are such
+                return body
+        return _encode(self._wire(value))
+
+    def taken(self) -> Parts:
+        """The parts of what was packed since the last time."""
+        parts = self.parts
+        if not parts.texts and not parts.contexts:
+            return NOTHING
+        self.parts = Parts()
+        return parts
 
     def text(self, text: str) -> bytes:
         """Keep a text apart; returns its digest."""
@@ -218,6 +239,26 @@ def _names(kind: type) -> tuple[str, ...] | None:
     if not dataclasses.is_dataclass(kind) or kind is Context:
         return None
     return tuple(field.name for field in dataclasses.fields(kind))
+
+
+@cache
+def _flat(kind: type) -> bool:
+    """Whether values of a dataclass hold numbers, texts and tuples of such only: no context, no mapping."""
+    if _names(kind) is None:
+        return False
+    hints = get_type_hints(kind)
+    return all(_simple(hints[field.name]) for field in dataclasses.fields(kind))
+
+
+def _simple(hint: object) -> bool:
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin is typing.Literal:
+        return True
+    if origin in {typing.Union, types.UnionType, tuple}:
+        return all(kind is Ellipsis or _simple(kind) for kind in inner)
+    if not isinstance(hint, type):
+        return False
+    return hint in _PLAIN or issubclass(hint, Enum) or _flat(hint)
 
 
 @cache

@@ -148,6 +148,19 @@ class Reader:
             row = self._connection.execute(query, (key, batch)).fetchone()
             return None if row is None else self._unpacker.unpack(row["body"], Completion)
 
+    def runs_of_batch(self, batch: str, first: int) -> list[tuple[int, bool]]:
+        """Numbers of a batch's runs from `first` on, and whether somebody still writes them."""
+        query = "SELECT number, owner, status FROM runs WHERE number >= ? AND +batch = ? ORDER BY number"
+        rows = self._rows(query, first, batch)
+        writing = {row["owner"]: False for row in rows if row["status"] == "running"}
+        writing = {name: owner.alive(name) for name in writing}
+        return [(row["number"], row["status"] == "running" and writing[row["owner"]]) for row in rows]
+
+    def keys(self, number: int) -> list[bytes]:
+        """The keys of the requests that a run was answered."""
+        query = "SELECT key FROM completions WHERE run = ? AND error = '' AND occurrence = 0"
+        return [row["key"] for row in self._rows(query, number)]
+
     @contextmanager
     def _reading(self) -> Iterator[None]:
         with self._lock, told(self._path):
@@ -201,6 +214,7 @@ class Reader:
             limits=remade(Limits, settings["limits"]),
             infos=_infos(settings["infos"]),
             tools=settings["tools"],
+            depths=settings.get("depths", {}),
             folding=settings.get("folding", "elide"),
             version=row["version"],
             content=row["content"],

@@ -56,6 +56,10 @@ class Shared(Protocol):
         """What any run of the batch was answered."""
         ...
 
+    def note(self, key: str) -> None:
+        """A completion is on its way to the file."""
+        ...
+
 
 class Recording:
     """A Sink of one run's events, and the memory of its completions (`Memo` of `models/cache.py`).
@@ -175,6 +179,8 @@ class Recording:
             free=free,
         )
         self._disk.put(row)
+        if self._batch is not None and completion is not None:
+            self._batch.note(key)
 
 
 def _by_key(known: tuple[Kept, ...]) -> dict[str, deque[Kept]]:

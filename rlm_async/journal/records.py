@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -38,6 +38,8 @@ class Opening:
     """What was known of each model, by the name that it is asked by: prompts tell it, so a replay needs it."""
     tools: Mapping[str, str] = field(default_factory=dict)
     """The caller's functions by name, each with its line in the prompt."""
+    depths: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    """Of the functions that not all nodes have: by name, the depths of those that do."""
     folding: str = "elide"
     """What nodes do with a history that fills the window, by its name."""
     batch: str = ""
@@ -87,6 +89,7 @@ class RunRecord:
     limits: Limits
     infos: Mapping[str, ModelInfo]
     tools: Mapping[str, str]
+    depths: Mapping[str, Sequence[int]]
     folding: str
     version: str
     """Of rlm-async, that wrote it."""

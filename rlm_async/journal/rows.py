@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -10,8 +9,9 @@ from rlm_async.core.answer import Answer
 from rlm_async.core.description import describe
 from rlm_async.core.events import Event, ModelReplied, NodeAdded, RunEnded
 from rlm_async.core.messages import Completion
-from rlm_async.core.usage import NOTHING, Usage
+from rlm_async.core.usage import NOTHING
 from rlm_async.journal.codec import Packer, wordless
+from rlm_async.journal.group import Group
 from rlm_async.journal.records import Content, ContextRecord, Opening, ToolCall
 
 
@@ -22,8 +22,8 @@ class Row(Protocol):
         """Turn values into bytes; takes time, holds no lock."""
         ...
 
-    def write(self, connection: sqlite3.Connection) -> int | None:
-        """Write them, in a transaction; returns the run's number where texts were left with the packer."""
+    def write(self, group: Group) -> int | None:
+        """Hand them to the commit's group; returns the run's number."""
         ...
 
 
@@ -45,6 +45,7 @@ class RunRow:
             "limits": opening.limits,
             "infos": opening.infos,
             "tools": opening.tools if self._told else {},
+            "depths": dict(opening.depths) if self._told else {},
             "sub_model": opening.sub_model,
             "strategy": opening.query.strategy,
             "folding": opening.folding,
@@ -53,8 +54,8 @@ class RunRow:
         }
         self.body = packer.pack(settings)
 
-    def write(self, connection: sqlite3.Connection) -> int | None:
-        """Insert it."""
+    def write(self, group: Group) -> int | None:
+        """Insert it at once: the rows that follow want its number."""
         opening = self.opening
         values = {
             "run": opening.run,
@@ -72,7 +73,7 @@ class RunRow:
         }
         names = ", ".join(values)
         marks = ", ".join("?" for _ in values)
-        cursor = connection.execute(f"INSERT INTO runs ({names}) VALUES ({marks})", tuple(values.values()))  # noqa: S608 - names from above
+        cursor = group.connection.execute(f"INSERT INTO runs ({names}) VALUES ({marks})", tuple(values.values()))  # noqa: S608 - names from above
         self.number = cursor.lastrowid or 0
         return self.number
 
@@ -95,25 +96,22 @@ class EventRow:
         """Pack the event, without its words where content is off."""
         self.body = packer.pack(wordless(self.event) if self.content == "none" else self.event)
 
-    def write(self, connection: sqlite3.Connection) -> int | None:
+    def write(self, group: Group) -> int | None:
         """Insert it."""
-        kind = type(self.event).__name__
-        values = (self.run, self.position, kind, self.body)
-        connection.execute("INSERT INTO events (run, position, kind, body) VALUES (?, ?, ?, ?)", values)
-        if isinstance(self.event, ModelReplied):
-            add = "calls=calls+?, prompt_tokens=prompt_tokens+?, completion_tokens=completion_tokens+?, "
-            add += "cached_tokens=cached_tokens+?, nanos=nanos+?"  # NULL, an unknown price, stays so
-            connection.execute(f"UPDATE runs SET {add} WHERE number=?", (*amounts(self.event.usage), self.run))  # noqa: S608 - fixed names
-        elif isinstance(self.event, NodeAdded) and not self.event.shared:
-            connection.execute("UPDATE runs SET nodes=nodes+1 WHERE number=?", (self.run,))
-        elif isinstance(self.event, RunEnded):
-            self._end(connection, self.event)
+        event = self.event
+        group.events.append((self.run, self.position, type(event).__name__, self.body))
+        if isinstance(event, ModelReplied):
+            group.cost(self.run, event.usage)
+        elif isinstance(event, NodeAdded) and not event.shared:
+            group.node(self.run)
+        elif isinstance(event, RunEnded):
+            self._end(group, event)
         return self.run
 
-    def _end(self, connection: sqlite3.Connection, event: RunEnded) -> None:
+    def _end(self, group: Group, event: RunEnded) -> None:
         text = legible(event.text) if self.content != "none" else ""
         error = legible(event.error) if self.content != "none" else event.error.partition(":")[0]
-        connection.execute(
+        group.end(
             "UPDATE runs SET status=?, text=?, error=?, ended=started+? WHERE number=?",
             (event.status, text, error, event.at, self.run),
         )
@@ -137,17 +135,15 @@ class CompletionRow:
         """Pack the completion, or what made it fail."""
         self.body = packer.pack(self.failure if self.completion is None else self.completion)
 
-    def write(self, connection: sqlite3.Connection) -> int | None:
+    def write(self, group: Group) -> int | None:
         """Insert it; one that is there already stays."""
         error = (
             ""
             if self.completion is not None
             else legible(f"{self.failure.get('class')}: {self.failure.get('message')}")
         )
-        connection.execute(
-            "INSERT OR IGNORE INTO completions (run, key, occurrence, node, turn, free, error, body)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (self.run, bytes.fromhex(self.key), self.occurrence, *self.place, self.free, error, self.body),
+        group.completions.append(
+            (self.run, bytes.fromhex(self.key), self.occurrence, *self.place, self.free, error, self.body)
         )
         return self.run
 
@@ -164,10 +160,9 @@ class ToolRow:
         """Pack the value."""
         self.body = packer.pack(self.call.value)
 
-    def write(self, connection: sqlite3.Connection) -> int | None:
+    def write(self, group: Group) -> int | None:
         """Insert it."""
-        values = (self.run, bytes.fromhex(self.call.key), self.call.occurrence, self.body)
-        connection.execute("INSERT OR IGNORE INTO tools (run, key, occurrence, body) VALUES (?, ?, ?, ?)", values)
+        group.tools.append((self.run, bytes.fromhex(self.call.key), self.call.occurrence, self.body))
         return self.run
 
 
@@ -189,14 +184,14 @@ class EndRow:
         if answer is not None and self.content != "none":
             self.data = packer.pack(answer.data)
 
-    def write(self, connection: sqlite3.Connection) -> int | None:
+    def write(self, group: Group) -> int | None:
         """Complete the run's row."""
         if self.answer is None:
             end = "UPDATE runs SET status='interrupted', ended=? WHERE number=?"
-            connection.execute(end, (self.ended, self.run))
+            group.end(end, (self.ended, self.run))
         else:
             end = "UPDATE runs SET ended=?, cut=?, data=?, recalled=? WHERE number=?"
-            connection.execute(end, (self.ended, self.answer.limit, self.data, self.recalled, self.run))
+            group.end(end, (self.ended, self.answer.limit, self.data, self.recalled, self.run))
         return self.run
 
 
@@ -213,14 +208,9 @@ def context_record(opening: Opening, content: Content) -> ContextRecord:
     )
 
 
-def amounts(usage: Usage) -> tuple[int, int, int, int, int | None]:
-    """The columns of a usage."""
-    return (usage.calls, usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens, usage.nanos)
-
-
 def legible(text: str) -> str:
     """`text` as a database column takes it: lone surrogates are replaced there; the events keep them."""
     return text.encode("utf-8", "replace").decode()
 
 
-__all__ = ["CompletionRow", "EndRow", "EventRow", "Row", "RunRow", "ToolRow", "amounts", "context_record", "legible"]
+__all__ = ["CompletionRow", "EndRow", "EventRow", "Row", "RunRow", "ToolRow", "context_record", "legible"]

@@ -30,6 +30,9 @@ from rlm_async.journal.rows import RunRow
 from rlm_async.journal.schema import connected, told
 from rlm_async.journal.writer import Writer
 
+_BATCHES = 4
+"""Batches whose keys are kept in memory."""
+
 
 class Journal:
     """A store of runs. A context manager: leaving it writes what is on its way and closes the file.
@@ -56,6 +59,7 @@ class Journal:
         self._reader = Reader(connected(self.path, create=create), self.path)
         self._lock = threading.Lock()
         self._writer: Writer | None = None
+        self._batches: dict[str, Batch] = {}
         self._closed = False
 
     def __enter__(self) -> Self:
@@ -126,7 +130,9 @@ class Journal:
         row = RunRow(opening=opening, owner=self._owner, origin=origin, content=self.content)
         writer.put(row)
         writer.flush()
-        batch = Batch(opening.batch, self._reader) if opening.batch and self.content != "none" else None
+        batch = self._batch(opening.batch) if opening.batch and self.content != "none" else None
+        if batch is not None:
+            batch.begun(row.number)
         return Recording(row.number, writer, self.content, origin=origin, known=known, batch=batch)
 
     def flush(self) -> None:
@@ -159,6 +165,14 @@ class Journal:
         """Give the space of deleted runs back to the disk."""
         with told(self.path), self._changing() as connection:
             pruning.vacuum(connection)
+
+    def _batch(self, name: str) -> Batch:
+        with self._lock:
+            if name not in self._batches:
+                while len(self._batches) >= _BATCHES:
+                    del self._batches[next(iter(self._batches))]
+                self._batches[name] = Batch(name, self._reader)
+            return self._batches[name]
 
     def _writing(self) -> Writer:
         with self._lock:

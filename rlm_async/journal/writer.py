@@ -19,7 +19,8 @@ from pathlib import Path
 
 from rlm_async.core.context import Context
 from rlm_async.errors import ConfigError
-from rlm_async.journal.codec import Packer, pack_context
+from rlm_async.journal.codec import NOTHING, Packer, Parts, pack_context
+from rlm_async.journal.group import Group, insert, present
 from rlm_async.journal.rows import Row
 from rlm_async.journal.schema import told, transaction
 
@@ -37,6 +38,7 @@ _KNOWN = 100_000
 """Digests that are remembered as written."""
 _SMALLEST = 64
 """Bytes below which nothing is gained by compressing."""
+_TEXTS = "INSERT OR IGNORE INTO texts"
 
 
 class Writer:
@@ -49,7 +51,7 @@ class Writer:
         """Start the thread."""
         self._connection = connection
         self._path = path
-        self._contexts = contexts
+        self._packer = Packer(contexts=contexts)
         self._pause = pause
         self._queue: queue.SimpleQueue[Row | Future[None] | None] = queue.SimpleQueue()
         self._known: OrderedDict[bytes, None] = OrderedDict()
@@ -115,8 +117,8 @@ class Writer:
                 return
 
     def _commit(self, rows: list[Row]) -> None:
-        packed = [(row, packer) for row in rows if (packer := self._packed(row)) is not None]
-        bodies = self._bodies(packer for _, packer in packed)
+        packed = [(row, parts) for row in rows if (parts := self._packed(row)) is not None]
+        bodies = self._bodies(parts for _, parts in packed)
         for attempt in range(1, TRIES + 1):
             try:
                 with told(self._path):
@@ -129,37 +131,35 @@ class Writer:
                 self.commits += 1
                 return
 
-    def _packed(self, row: Row) -> Packer | None:
-        packer = Packer(contexts=self._contexts)
+    def _packed(self, row: Row) -> Parts | None:
         try:
-            row.pack(packer)
+            row.pack(self._packer)
         except Exception:  # a boundary: a value that cannot be packed must not end the thread
             log.exception("a %s could not be packed and is left out of the journal", type(row).__name__)
+            self._packer.taken()
             return None
-        return packer
+        return self._packer.taken()
 
-    def _bodies(self, packers: Iterator[Packer]) -> dict[bytes, tuple[int, bytes]]:
+    def _bodies(self, parts: Iterator[Parts]) -> dict[bytes, tuple[int, bytes]]:
         """The compressed texts of a group; contexts that are there already are not looked into."""
         bodies: dict[bytes, tuple[int, bytes]] = {}
-        for packer in packers:
-            for digest, context in list(packer.parts.contexts.items()):
+        for part in parts:
+            for digest, context in part.contexts.items():
                 if digest not in self._known and digest not in bodies:
                     bodies |= self._documents(context)
-            for digest, text in packer.parts.texts.items():
+            for digest, text in part.texts.items():
                 if digest not in self._known and digest not in bodies:
                     bodies[digest] = compressed(text)
         return bodies
 
     def _documents(self, context: Context) -> dict[bytes, tuple[int, bytes]]:
-        if self._connection.execute(
-            "SELECT 1 FROM contexts WHERE digest=?", (bytes.fromhex(context.digest),)
-        ).fetchone():
+        if present(self._connection, "contexts", [bytes.fromhex(context.digest)]):
             return {}
         inner = Packer()
         pack_context(context, inner)
         return {digest: compressed(text) for digest, text in inner.parts.texts.items()}
 
-    def _written(self, packed: list[tuple[Row, Packer]], bodies: dict[bytes, tuple[int, bytes]]) -> None:
+    def _written(self, packed: list[tuple[Row, Parts]], bodies: dict[bytes, tuple[int, bytes]]) -> None:
         """Write a group; where a row's run was deleted by somebody in the meantime, all but that run's."""
         try:
             self._write(packed, bodies)
@@ -172,39 +172,31 @@ class Writer:
                     gone += 1
             log.warning("%s: %d rows belong to a run that was deleted while it went on", self._path, gone)
 
-    def _write(self, packed: list[tuple[Row, Packer]], bodies: dict[bytes, tuple[int, bytes]]) -> None:
+    def _write(self, packed: list[tuple[Row, Parts]], bodies: dict[bytes, tuple[int, bytes]]) -> None:
+        group = Group(self._connection)
         with transaction(self._connection):
-            for digest, (size, body) in bodies.items():
-                self._connection.execute("INSERT OR IGNORE INTO texts VALUES (?, ?, ?)", (digest, size, body))
-            for row, packer in packed:
-                run = row.write(self._connection)
-                self._keep(run, packer)
+            insert(self._connection, _TEXTS, [(digest, *body) for digest, body in bodies.items()])
+            for row, parts in packed:
+                run = row.write(group)
+                if parts is not NOTHING:
+                    group.use(run, parts)
+            self._keep(group)
+            group.write()
         for digest in bodies:
             self._known[digest] = None
         while len(self._known) > _KNOWN:
             self._known.popitem(last=False)
 
-    def _keep(self, run: int | None, packer: Packer) -> None:
-        """Write the texts and contexts that a row names, unless they are there, and that the run uses them."""
-        parts = packer.parts
-        for digest, text in parts.texts.items():
-            if not self._connection.execute("SELECT 1 FROM texts WHERE digest=?", (digest,)).fetchone():
-                self._connection.execute("INSERT INTO texts VALUES (?, ?, ?)", (digest, *compressed(text)))
-        for digest, context in parts.contexts.items():
-            self._keep_context(digest, context)
-        uses = [(run, digest) for digest in (*parts.texts, *parts.contexts)]
-        if uses:
-            self._connection.executemany("INSERT OR IGNORE INTO uses VALUES (?, ?)", uses)
-
-    def _keep_context(self, digest: bytes, context: Context) -> None:
-        if self._connection.execute("SELECT 1 FROM contexts WHERE digest=?", (digest,)).fetchone():
-            return
-        inner = Packer()
-        body = pack_context(context, inner)
-        for part, text in inner.parts.texts.items():
-            if not self._connection.execute("SELECT 1 FROM texts WHERE digest=?", (part,)).fetchone():
-                self._connection.execute("INSERT INTO texts VALUES (?, ?, ?)", (part, *compressed(text)))
-        self._connection.execute("INSERT INTO contexts VALUES (?, ?, ?)", (digest, context.shape, body))
+    def _keep(self, group: Group) -> None:
+        """Write the texts and contexts that rows name, unless they are there."""
+        texts = dict(group.texts)
+        for digest in group.contexts.keys() - present(self._connection, "contexts", group.contexts):
+            context, inner = group.contexts[digest], Packer()
+            body = pack_context(context, inner)
+            texts |= inner.parts.texts
+            self._connection.execute("INSERT INTO contexts VALUES (?, ?, ?)", (digest, context.shape, body))
+        missing = texts.keys() - present(self._connection, "texts", texts)
+        insert(self._connection, _TEXTS, [(digest, *compressed(texts[digest])) for digest in missing])
 
     def _give_up(self, reason: str) -> None:
         self.broken = reason
