@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rlm_async.api import RLM
+    from rlm_async.api import RLM, at_depth
     from rlm_async.core.answer import Answer
     from rlm_async.core.context import Context
     from rlm_async.core.usage import Limits, ModelInfo, Price, Rates, Usage
@@ -35,6 +35,7 @@ _HOMES = {
     "RLMError": "rlm_async.errors",
     "SandboxError": "rlm_async.errors",
     "Sandbox": "rlm_async.sandbox",
+    "at_depth": "rlm_async.api",
 }
 
 __all__ = [
@@ -52,6 +53,7 @@ __all__ = [
     "Sandbox",
     "SandboxError",
     "Usage",
+    "at_depth",
 ]
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from rlm_async.api.lending import at_depth
 from rlm_async.api.rlm import RLM
 from rlm_async.api.session import Session
 
-__all__ = ["RLM", "Session"]
+__all__ = ["RLM", "Session", "at_depth"]

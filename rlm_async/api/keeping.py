@@ -11,6 +11,7 @@ import anyio
 import anyio.to_thread
 
 from rlm_async import __version__
+from rlm_async.api.lending import depths_of
 from rlm_async.api.tools import remembered
 from rlm_async.core.answer import Answer
 from rlm_async.core.query import Query
@@ -47,6 +48,7 @@ class Keeping:
             version=__version__,
             infos={name: equipment.info(name) for name in names},
             tools={name: tool.line for name, tool in equipment.tools.items()},
+            depths=depths_of(equipment.tools),
             batch=self.batch,
             item=self.item,
             origin=self.origin,

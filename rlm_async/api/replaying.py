@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import cast
@@ -220,6 +220,7 @@ class AbsentTool:
 
     name: str
     line: str
+    depths: Sequence[int] | None = None
 
     async def __call__(self, *arguments: Data, **named: Data) -> Data:
         """Fail: the call was not made then, or it failed."""
@@ -230,7 +231,9 @@ class AbsentTool:
 
 
 def _tools(played: Played) -> Mapping[str, Tool]:
-    return remembered({name: AbsentTool(name, line) for name, line in played.record.tools.items()}, played.playback)
+    record = played.record
+    tools = {name: AbsentTool(name, line, record.depths.get(name)) for name, line in record.tools.items()}
+    return remembered(tools, played.playback)
 
 
 def _profile(played: Played) -> Profile:

@@ -315,6 +315,23 @@ async def test_a_tools_error_is_data_and_its_secrets_stay(bench):
     assert unknown.startswith("NameError: there is no tool named 'no'")
 
 
+async def test_a_tool_of_another_depth_is_no_tool_of_the_node(bench):
+    async def lookup():
+        return "called"
+
+    async def root(host):
+        replies = [await host.tool("lookup", [], {}), *await host.spawn([rlm("child")])]
+        return [list(host.tools), replies[0].error, replies[1].value]
+
+    async def child(host):
+        return [list(host.tools), (await host.tool("lookup", [], {})).value]
+
+    lookup.line, lookup.depths = "lookup(): finds", (1,)
+    bench.tools = {"lookup": lookup}
+    bench.cells = {"root": root, "child": child}
+    assert (await bench.ask(depth=2)).data == [[], "NameError", [["lookup"], "called"]]
+
+
 async def test_a_broken_sink_is_switched_off_and_the_run_goes_on(bench, caplog):
     seen = []
 
