@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from rlm_async.batch.survey import Survey
 from rlm_async.core.data import Data
 from rlm_async.core.usage import Limits, ModelInfo, Rates
-from rlm_async.strategies.auto import UNKNOWN_WINDOW, WINDOW_SHARE
-from rlm_async.strategies.facts import ROT_TOKENS
+from rlm_async.strategies.deciding import comfort
+from rlm_async.strategies.rules import Shape, shipped
 
 CHARACTERS = 4
 """Of one token, in English."""
@@ -169,10 +169,9 @@ def _sizes(survey: Survey, setting: Setting) -> Iterator[tuple[float, int]]:
 
 def _item(size: float, setting: Setting) -> tuple[Range, Range, Range]:
     """Calls, tokens and dollars of one item about a text of `size` tokens."""
-    window = setting.model.window or UNKNOWN_WINDOW
-    direct = setting.strategy == "direct" or (
-        setting.strategy == "auto" and size <= min(window * WINDOW_SHARE, ROT_TOKENS)
-    )
+    shapes: tuple[Shape, Shape] = ("lookup", "survey")
+    short = min(comfort(shipped().of(setting.model.name, shape), setting.model) for shape in shapes)
+    direct = setting.strategy == "direct" or (setting.strategy == "auto" and size <= short)
     if direct:
         return (
             Range(1, 1),

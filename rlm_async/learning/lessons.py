@@ -7,10 +7,11 @@ knows how the model that reads them decides.
 
 from __future__ import annotations
 
+import math
 import re
 import statistics
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rlm_async.core import events
@@ -23,7 +24,7 @@ DEMONSTRATIONS, RULES = 6, 10
 """Kept at the most, the most promising ones first."""
 CELLS_CHARACTERS = 12_000
 QUESTION_CHARACTERS = 2_000
-LINE_CHARACTERS = 160
+LINE_CHARACTERS = 120
 FEW = 3
 """Runs that each side of a comparison needs at the least."""
 TELLING = 0.03
@@ -42,15 +43,23 @@ class Lessons:
 
 def lessons(rolled: Sequence[Rolled]) -> Lessons:
     """What runs teach."""
-    rules = list(dict.fromkeys([*_mistakes(rolled), *_contrasts(rolled), *_limits(rolled)]))
-    return Lessons(tuple(rules[:RULES]), tuple(demonstrations(rolled)[:DEMONSTRATIONS]))
+    bounds = bounds_of(rolled)
+    found: list[tuple[float, str]] = [*_mistakes(rolled), *((bound.gain, bound.sentence) for bound in bounds)]
+    found.sort(key=lambda pair: -pair[0])
+    rules = dict.fromkeys([*(sentence for _, sentence in found), *_limits(rolled)])
+    return Lessons(tuple(rules)[:RULES], tuple(demonstrations(rolled, bounds)[:DEMONSTRATIONS]))
 
 
-def demonstrations(rolled: Sequence[Rolled]) -> list[Demonstration]:
-    """The cells of the root in each run that was right, cheapest runs first; those that failed are left out."""
+def demonstrations(rolled: Sequence[Rolled], bounds: Sequence[Bound] = ()) -> list[Demonstration]:
+    """The cells of the root in each run that was right; those that failed are left out.
+
+    First come runs that do what right runs have in common, of these the cheapest: a run may be right by luck.
+    """
     right = [one for one in rolled if one.score >= RIGHT and one.answer.status == "complete"]
     found: dict[tuple[str, ...], Demonstration] = {}
-    for one in sorted(right, key=lambda one: (one.tokens, one.item.key)):
+    for one in sorted(
+        right, key=lambda one: (-sum(b.gain for b in bounds if b.kept_by(one)), one.tokens, one.item.key)
+    ):
         cells = tuple(cell for cell in _sound_cells(one) if cell)
         if cells and sum(map(len, cells)) <= CELLS_CHARACTERS and len(one.item.question) <= QUESTION_CHARACTERS:
             found.setdefault(cells, Demonstration(question=one.item.question.strip("\n"), cells=cells))
@@ -74,16 +83,21 @@ def mistakes(rolled: Sequence[Rolled]) -> list[tuple[Mistake, int]]:
 
 
 def _mistake(event: events.Event) -> Mistake | None:
-    if not isinstance(event, events.CellEnded) or event.output.error is None or event.output.error.source == "":
+    error = event.output.error if isinstance(event, events.CellEnded) else None
+    if error is None or not error.source.strip():
         return None
-    error = event.output.error
     return Mistake(_clipped(error.source), _clipped(f"{error.type}: {error.message}"))
 
 
-def _mistakes(rolled: Sequence[Rolled]) -> Iterator[str]:
+def _mistakes(rolled: Sequence[Rolled]) -> Iterator[tuple[float, str]]:
+    """What each mistake costs in the mean score, and the rule against it."""
     for mistake, runs in mistakes(rolled):
         if "`" not in mistake.line:
-            yield f"Do not write `{mistake.line}`: it failed in {_of(runs, rolled)} ({mistake.error.rstrip('.')})."
+            made = [one.score for one in rolled if any(_mistake(event) == mistake for event in one.answer.trace)]
+            others = [one.score for one in rolled if all(_mistake(event) != mistake for event in one.answer.trace)]
+            gain = statistics.fmean(others) - statistics.fmean(made) if others and len(made) >= FEW else 0.0
+            error = mistake.error.rstrip(".")
+            yield max(gain, 0.0), f"Do not write `{mistake.line}`: it failed in {_of(runs, rolled)} ({error})."
 
 
 def _limits(rolled: Sequence[Rolled]) -> Iterator[str]:
@@ -93,74 +107,90 @@ def _limits(rolled: Sequence[Rolled]) -> Iterator[str]:
         yield f"Answer as soon as the result is checked: {_of(runs, rolled)} ran out of {words}."
 
 
-Measure = Callable[[Rolled], float | None]
-
-
-def _contrasts(rolled: Sequence[Rolled]) -> Iterator[str]:
-    """A sentence for each measure by which runs that score well differ from those that do not."""
-    sentences: tuple[tuple[Measure, str, str], ...] = (
-        (
-            longest_prompt,
-            "Put at most about {bound:,} characters into the prompt of one sub-query",
-            "Fill the prompt of each sub-query with at least about {bound:,} characters",
-        ),
-        (sub_queries, "Ask at most about {bound:,} sub-queries", "Ask at least about {bound:,} sub-queries"),
-        (turns, "Answer within {bound:,} turns", "Take at least {bound:,} turns before you answer"),
-    )
-    found = []
-    for measure, less, more in sentences:
-        best = _bound(rolled, measure)
-        if best is not None:
-            told = (less if best.below else more).format(bound=best.bound)
-            why = f"runs that did scored {100 * best.kept:.0f}, others {100 * best.others:.0f}"
-            found.append((best.kept - best.others, f"{told}: {why}."))
-    yield from (sentence for _, sentence in sorted(found, reverse=True))
+Measure = Callable[["Rolled"], float]
 
 
 @dataclass(frozen=True, slots=True)
-class _Bound:
-    """A bound that divides runs, and the mean scores of those that keep it and of the others."""
+class Bound:
+    """A bound that tells good runs from others, and the mean scores of the runs that keep it and of the others."""
 
+    measure: Measure
     bound: int
     below: bool
     kept: float
     others: float
+    weight: float
+    """The difference of the scores in units of the accuracy with which so many runs tell it."""
+
+    @property
+    def gain(self) -> float:
+        """By how much runs that keep it score better."""
+        return self.kept - self.others
+
+    @property
+    def sentence(self) -> str:
+        """It as a rule."""
+        less, more = SENTENCES[self.measure]
+        told = (less if self.below else more).format(bound=self.bound)
+        return f"{told}: runs that did scored {100 * self.kept:.0f}, others {100 * self.others:.0f}."
+
+    def kept_by(self, one: Rolled) -> bool:
+        """Whether a run keeps it."""
+        value = self.measure(one)
+        return value <= self.bound if self.below else value >= self.bound
 
 
-def _bound(rolled: Sequence[Rolled], measure: Measure) -> _Bound | None:
-    """The bound that tells the scores of runs apart best; None where none does."""
-    pairs = sorted((value, one.score) for one in rolled if (value := measure(one)) is not None)
-    found: list[_Bound] = []
+def bounds_of(rolled: Sequence[Rolled]) -> list[Bound]:
+    """For each measure the bound that tells the scores of runs apart best, if any does."""
+    found = (_bound(rolled, measure) for measure in SENTENCES)
+    return [bound for bound in found if bound is not None]
+
+
+def _bound(rolled: Sequence[Rolled], measure: Measure) -> Bound | None:
+    pairs = sorted((measure(one), one.score) for one in rolled)
+    found: list[Bound] = []
     for cut in range(FEW, len(pairs) - FEW + 1):
         if pairs[cut - 1][0] == pairs[cut][0]:
             continue
         low = statistics.fmean(score for _, score in pairs[:cut])
         high = statistics.fmean(score for _, score in pairs[cut:])
+        weight = abs(low - high) * math.sqrt(cut * (len(pairs) - cut) / len(pairs))
         if low - high >= TELLING:
-            found.append(_Bound(_round(pairs[cut - 1][0]), below=True, kept=low, others=high))
+            found.append(Bound(measure, _up(pairs[cut - 1][0]), below=True, kept=low, others=high, weight=weight))
         elif high - low >= TELLING:
-            found.append(_Bound(_round(pairs[cut][0]), below=False, kept=high, others=low))
-    return max(found, key=lambda one: one.kept - one.others, default=None)
+            found.append(Bound(measure, _down(pairs[cut][0]), below=False, kept=high, others=low, weight=weight))
+    return max(found, key=lambda one: one.weight, default=None)
 
 
-def longest_prompt(one: Rolled) -> float | None:
-    """Characters of the longest prompt of a plain sub-query; None where there was none."""
+def longest_prompt(one: Rolled) -> float:
+    """Characters of the longest prompt of a plain sub-query; 0 where there was none."""
     sizes = [
         len(event.query.prompt) + event.query.context.characters
         for event in one.answer.trace
         if isinstance(event, events.NodeAdded) and event.parent is not None and event.query.strategy == "direct"
     ]
-    return max(sizes, default=None)
+    return max(sizes, default=0)
 
 
-def sub_queries(one: Rolled) -> float | None:
+def sub_queries(one: Rolled) -> float:
     """How many sub-queries were asked."""
     return sum(isinstance(event, events.NodeAdded) and event.parent is not None for event in one.answer.trace)
 
 
-def turns(one: Rolled) -> float | None:
+def turns(one: Rolled) -> float:
     """How many replies the root gave."""
     return sum(isinstance(event, events.ModelReplied) and event.node == 0 for event in one.answer.trace)
+
+
+SENTENCES: Mapping[Measure, tuple[str, str]] = {
+    longest_prompt: (
+        "Put at most about {bound:,} characters into the prompt of one sub-query",
+        "Put at least about {bound:,} characters into the prompt of one sub-query",
+    ),
+    sub_queries: ("Ask at most about {bound:,} sub-queries", "Ask at least about {bound:,} sub-queries"),
+    turns: ("Answer within {bound:,} turns", "Take at least {bound:,} turns before you answer"),
+}
+"""What is measured of a run, and the rules where less of it went with better scores, and where more did."""
 
 
 def _sound_cells(one: Rolled) -> Iterator[str]:
@@ -182,6 +212,13 @@ def _clipped(text: str) -> str:
     return plain if len(plain) <= LINE_CHARACTERS else plain[: LINE_CHARACTERS - 1].rstrip() + "…"
 
 
-def _round(value: float) -> int:
-    """In two significant digits."""
-    return int(float(f"{value:.2g}"))
+def _up(value: float) -> int:
+    """In two significant digits, not below."""
+    unit = int(10 ** max(0, len(str(int(value))) - 2))
+    return -int(-value // unit) * unit
+
+
+def _down(value: float) -> int:
+    """In two significant digits, not above."""
+    unit = int(10 ** max(0, len(str(int(value))) - 2))
+    return int(value // unit) * unit

@@ -1,21 +1,16 @@
-"""Picks how a query is answered: in one call where the input is short, by code where it is not."""
+"""Picks how a query is answered, by measured rules: in one call where the input is short, by code where it is not."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rlm_async.core.answer import Result
 from rlm_async.errors import ContextOverflow
 from rlm_async.ports import Frame, Strategy
 from rlm_async.strategies.allowance import input_tokens
-from rlm_async.strategies.facts import ROT_TOKENS
-
-WINDOW_SHARE = 0.25
-"""Part of the window that an input may fill and still be read in one call; the rest is for thinking and reply."""
-
-UNKNOWN_WINDOW = 32_768
-"""Where a model's window is unknown: what current open models offer at the least."""
+from rlm_async.strategies.deciding import Given, by_code, decide
+from rlm_async.strategies.rules import Rules, shape_of, shipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +26,11 @@ class Auto:
     """The strategy `auto` over others by name; `direct`, `guided` and `repl` have to be among them."""
 
     strategies: Mapping[str, Strategy]
+    rules: Rules = field(default_factory=shipped)
 
     async def answer(self, frame: Frame) -> Result:
         """Answer as chosen; an input that was taken for short and is not goes the long way."""
-        choice = choose(frame)
+        choice = choose(frame, self.rules)
         frame.chose(choice.strategy, choice.reason)
         try:
             return await self.strategies[choice.strategy].answer(frame)
@@ -46,20 +42,20 @@ class Auto:
         return await self.strategies[choice.strategy].answer(frame)
 
 
-def choose(frame: Frame) -> Choice:
-    """The strategy that fits a frame's query, by the measured length of its input."""
-    if frame.tools:
-        return Choice("repl", "tools are lent, and only code can call them")
-    window = frame.info(frame.query.model).window or UNKNOWN_WINDOW
-    comfortable = min(int(window * WINDOW_SHARE), ROT_TOKENS)
-    tokens = input_tokens(frame.query)
-    if tokens <= comfortable:
-        return Choice("direct", f"about {tokens:,} tokens fit comfortably (up to {comfortable:,})")
-    return _by_code(frame, f"about {tokens:,} tokens are more than the {comfortable:,} read reliably at once")
+def choose(frame: Frame, rules: Rules) -> Choice:
+    """The strategy that fits a frame's query, by the measured length of its input and the rule for its kind."""
+    query = frame.query
+    given = Given(
+        tokens=0 if frame.tools else input_tokens(query),
+        shape=shape_of(query.prompt),
+        model=frame.info(query.model),
+        sub=frame.info(frame.sub_model),
+        depth=frame.limits.depth,
+        tools=bool(frame.tools),
+    )
+    decision = decide(rules, given)
+    return Choice(decision.strategy, decision.reason)
 
 
 def _by_code(frame: Frame, reason: str) -> Choice:
-    info = frame.info(frame.query.model)
-    if info.weak:
-        return Choice("guided", f"{reason}; {info.name} is too small to write the program itself")
-    return Choice("repl", reason)
+    return Choice(*by_code(frame.info(frame.query.model), reason))

@@ -5,11 +5,17 @@ import pytest
 from rlm_async.core.answer import Result
 from rlm_async.core.usage import ModelInfo
 from rlm_async.errors import ContextOverflow
-from rlm_async.strategies.auto import Auto, choose
+from rlm_async.strategies.auto import Auto
+from rlm_async.strategies.auto import choose as chosen_by
 from rlm_async.strategies.registry import strategies
+from rlm_async.strategies.rules import shipped
 from tests.strategies.fake_frame import code
 
 pytestmark = pytest.mark.anyio
+
+
+def choose(frame):
+    return chosen_by(frame, shipped())
 
 
 def words(tokens: int) -> str:
