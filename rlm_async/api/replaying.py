@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import cast
@@ -29,7 +29,7 @@ from rlm_async.errors import ConfigError, ModelRejected
 from rlm_async.journal import Journal, RunRecord
 from rlm_async.journal.playback import Branch, Playback
 from rlm_async.models.cache import Cache
-from rlm_async.ports import Frame, SandboxFactory, Sink, Strategy, Tool
+from rlm_async.ports import Frame, Model, SandboxFactory, Sink, Strategy, Tool
 from rlm_async.profiles import load
 from rlm_async.sandbox.factory import Sandbox
 from rlm_async.strategies.folding import policy
@@ -103,17 +103,20 @@ async def replay(
     context: Context | None = None,
     sandbox: SandboxFactory | None = None,
     sinks: tuple[Sink, ...] = (),
+    ring: Callable[[Model], Model] | None = None,
 ) -> Replayed:
     """Play a run again with no model: its code really runs, its requests are answered from the journal.
 
-    run: its name, the beginning of it, or "last". context: the input, where the journal does not hold it.
+    run: its name, the beginning of it, or "last". context: the input, where the journal does not hold it. ring: put
+    around what answers, for whoever wants to see the requests; nothing is asked ahead then, so that each is its node's.
     Raises ConfigError where the journal does not hold enough.
     """
     played = await anyio.to_thread.run_sync(Played.read, journal, run, context)
     infos = played.record.infos
+    answering: Model = Cache(_nobody, played.playback)
     async with _sandboxes(sandbox) as sandboxes:
         equipment = Equipment(
-            model=Cache(_nobody, played.playback),
+            model=answering if ring is None else ring(answering),
             info=lambda name: infos.get(name) or ModelInfo(name=name),
             sandboxes=sandboxes,
             strategies=strategies(policy(played.record.folding)),
@@ -124,6 +127,7 @@ async def replay(
             tools=_tools(played),
             profile=_profile(played),
             sinks=(*sinks, played.playback),
+            run_ahead=ring is None,
         )
         answer = await run_kept(played.query, equipment, _named(), None)
     return played.replayed(answer)

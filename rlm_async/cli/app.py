@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from rlm_async import __version__
-from rlm_async.cli import batch_command, bench_command, options, runs_command, serve_command
+from rlm_async.cli import batch_command, bench_command, export_command, options, runs_command, serve_command
 from rlm_async.cli.boundary import guarded
 from rlm_async.cli.streams import prepare
 
@@ -137,6 +137,7 @@ batch_command.add_to(app)
 bench_command.add_to(app)
 serve_command.add_to(app)
 runs_command.add_to(app)
+export_command.add_to(app)
 
 
 @app.command()
