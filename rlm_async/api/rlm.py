@@ -12,6 +12,7 @@ from typing import Self
 
 import anyio
 
+from rlm_async.api.advising import deep_enough
 from rlm_async.api.batching import BatchAsker, Fitting, InHand, Shared, batch_name, check_total, load_paths, results
 from rlm_async.api.detached import detached, waited
 from rlm_async.api.keeping import JournalFile, check_journal, run_kept
@@ -47,6 +48,7 @@ from rlm_async.engine.run import Naming
 from rlm_async.errors import BudgetExceeded, InternalError
 from rlm_async.ports import Folding, Model, SandboxFactory, Sink
 from rlm_async.strategies.folding import policy
+from rlm_async.strategies.registry import strategies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +105,8 @@ class RLM:
         profile: what prompts and sessions are tailored to: "plain", the name of an installed plugin's, a Profile, or
             "auto", which takes the installed one that fits the context.
         tools: functions and servers' tools that model-written code may call; they run here, on the host. See at_depth.
-        strategy: "auto", "repl", "guided", "direct".
+        strategy: "auto", "repl", "guided", "direct"; or "auto:FILE", by rules that `rlm-async advise --fit` wrote.
+            `auto` goes no deeper than its rules say that it pays.
         run_ahead: let copies of a worker run ahead of its code while that waits, and ask what they find it will
             ask, with a tenth of what is left at most. Never changes a result; what nobody asked for is counted in
             `usage.speculative`. False: exactly the calls of the code.
@@ -124,6 +127,7 @@ class RLM:
         self.strategy = strategy
         self.strict = strict
         self._sinks = (*views((api_base, api_key)), *sinks)
+        folded = policy(folding) if isinstance(folding, str) else folding
         self._wiring = Wiring(
             models=(model, model if sub_model is None else sub_model),
             endpoint=(api_base, api_key),
@@ -132,7 +136,8 @@ class RLM:
             run_ahead=run_ahead,
             infos=model_infos,
             fallbacks=check_fallbacks(fallbacks),
-            folding=policy(folding) if isinstance(folding, str) else folding,
+            folding=folded,
+            strategies=strategies(folded, strategy),
             timeout=check_timeout(timeout),
             journal=check_journal(journal),
             lent=Lent.of(tools),
@@ -290,7 +295,7 @@ class RLM:
                 profile=turn.profile.name,
                 history=turn.history,
             )
-            equipment = self._equipment(resources, turn.profile)
+            equipment = deep_enough(self._equipment(resources, turn.profile), query)
             listening = (*(make() for make in self._sinks), *turn.sinks)
             equipment = replace(equipment, sinks=listening, sandboxes=turn.sandboxes or equipment.sandboxes)
             if turn.shared is not None:

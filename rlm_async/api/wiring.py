@@ -81,6 +81,8 @@ class Wiring:
     infos: Sequence[ModelInfo] = ()
     fallbacks: Sequence[str] = ()
     folding: Folding = field(default_factory=Elide)
+    strategies: Mapping[str, Strategy] | None = None
+    """By name; None: those that come with the package."""
     timeout: float = 600.0
     journal: JournalFile | None = None
     lent: Lent = field(default_factory=Lent)
@@ -117,7 +119,7 @@ class Wiring:
             yield Resources(
                 table=table,
                 sandboxes=sandboxes,
-                strategies=strategies(self.folding),
+                strategies=self.strategies or strategies(self.folding),
                 root_model=names[0],
                 sub_model=names[1],
                 tools=tools,

@@ -48,6 +48,6 @@ def _context(asked: SubQuery, *, recursive: bool) -> Context:
 
 
 def _strategy(above: str, *, weak: bool) -> str:
-    if above not in CHILD_STRATEGIES:
+    if above.partition(":")[0] not in CHILD_STRATEGIES:  # `auto:FILE` is auto by a file's rules
         return above
     return "guided" if weak else "repl"

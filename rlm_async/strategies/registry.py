@@ -10,14 +10,16 @@ from rlm_async.strategies.direct import Direct
 from rlm_async.strategies.folding import Elide
 from rlm_async.strategies.guided import Guided
 from rlm_async.strategies.repl import Repl
-from rlm_async.strategies.rules import Rules, shipped
+from rlm_async.strategies.rules import AUTO, is_auto, rules_of, shipped
 
 
-def strategies(folding: Folding | None = None, rules: Rules | None = None) -> Mapping[str, Strategy]:
+def strategies(folding: Folding | None = None, named: str = AUTO) -> Mapping[str, Strategy]:
     """`auto`, `direct`, `guided` and `repl`; those of plugins are added by whoever composes a run.
 
     `folding` is what `repl` does with a history that fills the window; by default outputs are left out.
-    `rules` are what `auto` goes by; by default those that come with the package.
+    `named` is the strategy that a caller wants: `auto:FILE` is there too, then, going by the rules of that file.
+    Raises ConfigError for rules that cannot be read.
     """
-    named: dict[str, Strategy] = {"direct": Direct(), "guided": Guided(), "repl": Repl(folding or Elide())}
-    return {"auto": Auto(named, rules or shipped()), **named}
+    known: dict[str, Strategy] = {"direct": Direct(), "guided": Guided(), "repl": Repl(folding or Elide())}
+    chosen = {named: Auto(known, rules_of(named))} if is_auto(named) else {}
+    return {AUTO: Auto(known, shipped()), **chosen, **known}

@@ -17,6 +17,8 @@ from typing import Literal, get_args
 from rlm_async.errors import ConfigError
 
 FORMAT = 1
+AUTO = "auto"
+"""The strategy that goes by rules; `auto:FILE` goes by those of a file."""
 Shape = Literal["lookup", "survey"]
 """What a question asks for: one place of the input, or all of it."""
 
@@ -129,6 +131,17 @@ def shipped() -> Rules:
     """The rules that come with the package."""
     text = files("rlm_async.strategies").joinpath("rules.toml").read_text("utf-8")
     return read_rules(text, "the rules that come with rlm-async")
+
+
+def is_auto(strategy: str) -> bool:
+    """Whether a strategy is `auto`, by whatever rules."""
+    return strategy.partition(":")[0] == AUTO
+
+
+def rules_of(strategy: str) -> Rules:
+    """The rules that `auto` or `auto:FILE` goes by. Raises ConfigError."""
+    path = strategy.partition(":")[2]
+    return load_rules(Path(path)) if path else shipped()
 
 
 def load_rules(path: Path) -> Rules:
