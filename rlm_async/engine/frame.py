@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, AsyncExitStack, nullcontext, suppress
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
+from types import TracebackType
+from typing import Self
 
 import anyio
 
@@ -36,8 +38,8 @@ class ActiveFrame:
     `deadline` is when, by the event loop's clock, the node has to turn to its last turn.
     """
 
-    def __init__(self, world: World, node: Node, budget: Budget, deadline: float, stack: AsyncExitStack) -> None:
-        """Open the frame of `node`; what it opens is closed with `stack`."""
+    def __init__(self, world: World, node: Node, budget: Budget, deadline: float) -> None:
+        """Open the frame of `node`; what it opens is closed when its block is left."""
         self.node = node
         self.deadline = deadline
         self.own = Usage()
@@ -46,13 +48,30 @@ class ActiveFrame:
         """The best that code has put forward so far: an answer or a draft."""
         self._world = world
         self._scope = budget
-        self._stack = stack
+        self._session: AbstractAsyncContextManager[Sandbox] | None = None
         self._sandbox: Sandbox | None = None
         self._keep: Keep | None = None
-        self._speculation = Speculation(world, node, budget, deadline)
-        stack.callback(self._speculation.forgo)
+        self._speculation: Speculation | None = None
         self._cells = 0
         self._calls = 0
+
+    async def __aenter__(self) -> Self:
+        """Found among the run's open frames until it is closed."""
+        self._world.frames[self.node.id] = self
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close the sandbox, give up what was asked ahead and what was kept back."""
+        try:
+            if self._session is not None:
+                await self._session.__aexit__(kind, error, traceback)
+        finally:
+            del self._world.frames[self.node.id]
+            self.forgo()
+            if self._keep is not None:
+                self._keep.release()
 
     @property
     def query(self) -> Query:
@@ -93,7 +112,6 @@ class ActiveFrame:
     def keep(self, estimate: Usage) -> None:
         """Keep `estimate` back for the last turn, until it is taken or the frame closes."""
         self._keep = self._scope.keep(estimate)
-        self._stack.callback(self._keep.release)
 
     def info(self, model: str) -> ModelInfo:
         """What is known of a model."""
@@ -108,6 +126,8 @@ class ActiveFrame:
     def budget(self) -> Mapping[str, float | None]:
         """The same, for the node's code, which does not see what was spent ahead of it and may be its own yet."""
         left = self.left()
+        if self._speculation is None:
+            return left
         open_ = self._speculation.open
         usd = left["usd"]
         return {
@@ -126,12 +146,15 @@ class ActiveFrame:
         """A hint of what the code may ask."""
         if not query.cached or query.grant:
             return
+        if self._speculation is None:
+            self._speculation = Speculation(self._world, self.node, self._scope, self.deadline)
         with suppress(RLMError):  # what would be refused is refused when it is asked
             self._speculation.hint(child_query(query, self.node, self._world.equipment), tell, sure=sure)
 
     def forgo(self) -> None:
         """The cell is over."""
-        self._speculation.forgo()
+        if self._speculation is not None:
+            self._speculation.forgo()
 
     def chose(self, strategy: str, reason: str) -> None:
         """Tell the trace how this node is going to be answered; one plain completion needs nothing kept back."""
@@ -246,7 +269,8 @@ class ActiveFrame:
     async def _opened(self) -> Sandbox:
         if self._sandbox is None:
             session = self._world.equipment.sandboxes.open(self.query.context, self)
-            self._sandbox = await self._stack.enter_async_context(session)
+            self._sandbox = await session.__aenter__()
+            self._session = session
             record = self._world.record
             record(events.SandboxOpened(at=record.now, node=self.node.id, layers=self._sandbox.layers))
             await self._prepared(self._sandbox)
@@ -271,7 +295,8 @@ class ActiveFrame:
 
     def _node(self, query: Query, asked: SubQuery) -> Outcome:
         """The node of a sub-query; what was asked ahead for it is its own."""
-        made = self._speculation.claim(query) if asked.cached and not asked.grant else None
+        ahead = self._speculation if asked.cached and not asked.grant else None
+        made = None if ahead is None else ahead.claim(query)
         is_new = made is not None and self._world.scheduler.graph.find(query.key) is None
         outcome = self._world.scheduler.submit(query, self._scope, self.node, shared=asked.cached)
         if made is not None and is_new:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import anyio
@@ -93,11 +93,8 @@ async def _answer(world: World, node: Node, budget: Budget) -> Result:
     """Open the node's frame, let its strategy answer, close everything."""
     grant = dict(node.query.grant)
     seconds = grant.pop("seconds", None)
-    async with AsyncExitStack() as stack:
-        scope = budget.child(f"node {node.id}", **grant)
-        frame = ActiveFrame(world, node, scope, _deadline(world, node, seconds), stack)
-        world.frames[node.id] = frame
-        stack.callback(world.frames.pop, node.id)
+    scope = budget.child(f"node {node.id}", **grant)
+    async with ActiveFrame(world, node, scope, _deadline(world, node, seconds)) as frame:
         if node.query.strategy != "direct":
             _keep_last_turn(frame, scope)
         result = await world.equipment.strategies[node.query.strategy].answer(frame)
