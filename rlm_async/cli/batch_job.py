@@ -12,6 +12,7 @@ import msgspec
 
 from rlm_async.api.batching import BatchAsker
 from rlm_async.cli.choice import composed
+from rlm_async.cli.collector import relaxed
 from rlm_async.cli.options import Choices, key_of
 from rlm_async.contexts import load_async
 from rlm_async.core.events import Event
@@ -71,7 +72,8 @@ async def opened(job: Job) -> AsyncIterator[BatchAsker]:
             rlm,
             rlm.asker(context, schema=told.schema, total=_left(told.total, told.spent), name=told.name) as asker,
         ):
-            yield asker
+            with relaxed():
+                yield asker
 
 
 def _left(total: Limits, spent: Mapping[str, float]) -> Limits:

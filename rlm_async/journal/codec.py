@@ -64,7 +64,7 @@ class Packer:
 
     def pack(self, value: object) -> bytes:
         """The bytes of a dataclass or of plain data."""
-        if _flat(type(value)):
+        if _flat(typing.cast("type", type(value))):
             try:
                 body = _encode(value)
             except (TypeError, ValueError, OverflowError):  # a lone surrogate, a huge number: the long way knows them
@@ -258,7 +258,7 @@ def _simple(hint: object) -> bool:
         return all(kind is Ellipsis or _simple(kind) for kind in inner)
     if not isinstance(hint, type):
         return False
-    return hint in _PLAIN or issubclass(hint, Enum) or _flat(hint)
+    return hint in _PLAIN or issubclass(hint, Enum) or _flat(typing.cast("type", hint))
 
 
 @cache
