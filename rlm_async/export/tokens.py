@@ -107,9 +107,9 @@ class Template:
         if self._end is None:
             before = await self.rendered(PROBE[:1])
             rest = (await self.rendered(PROBE)).removeprefix(before + PROBE[1].text)
-            special = (await self._tokens(rest, special=True))[:1]
-            plain = (await self._tokens(rest, special=False))[:1]
-            named = () if special == plain else tuple(special)
+            first = (await self._tokens(rest, special=True))[:1]
+            plain = await self._tokens("".join(_named(token) for token in first), special=False)
+            named = () if plain == first else tuple(first)  # its text alone is not it: a special token
             self._end = Piece(tuple(token.id for token in named), b"".join(token.raw for token in named), written=True)
         return self._end
 
@@ -134,6 +134,10 @@ class Template:
             return msgspec.json.decode(raw, type=kind)
         except msgspec.DecodeError as error:
             raise ConfigError(f"the server at {self._address} does not answer {path} as llama.cpp does") from error
+
+
+def _named(token: _Token) -> str:
+    return token.raw.decode("utf-8", "replace")
 
 
 @asynccontextmanager
