@@ -9,7 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from opentelemetry.metrics import CallbackOptions, Histogram, Meter, MeterProvider, Observation, get_meter
+from opentelemetry.metrics import (
+    CallbackOptions,
+    Histogram,
+    Meter,
+    MeterProvider,
+    NoOpMeterProvider,
+    Observation,
+    get_meter,
+    get_meter_provider,
+)
 
 from rlm_async.telemetry import conventions as names
 
@@ -44,6 +53,7 @@ class Instruments:
 
     def __init__(self, provider: MeterProvider | None = None) -> None:
         """Use `provider`, or the one that the program has set up or will set up."""
+        self._provider = provider
         meter = get_meter(names.SCOPE, meter_provider=provider)
         self.tokens = _histogram(meter, "gen_ai.client.token.usage", "{token}", "Tokens of a model call.", _TOKENS)
         self.call = _histogram(meter, "gen_ai.client.operation.duration", "s", "A model call.", _SECONDS)
@@ -74,6 +84,12 @@ class Instruments:
         self.in_flight = _sum(level, "rlm.calls.in_flight", "{call}", "Model calls asked and not ended.")
         self.nodes = _sum(level, "rlm.nodes.active", "{node}", "Nodes by state: queued, running, waiting.")
         self.runs = _sum(level, "rlm.runs.active", "{run}", "Runs that have begun and not ended.")
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody reads them: the program has set up no provider yet, or one that keeps nothing."""
+        provider = self._provider or get_meter_provider()
+        return type(provider).__module__.startswith(NoOpMeterProvider.__module__)
 
 
 def _histogram(meter: Meter, name: str, unit: str, description: str, bounds: tuple[float, ...]) -> Histogram:

@@ -33,7 +33,7 @@ class MetricSink:
     """Takes the events of one run. Every attribute has few values: none is a node, a run or a text."""
 
     def __init__(self, instruments: Instruments) -> None:
-        """Measure with `instruments`, which other runs share."""
+        """Measure with `instruments`, which other runs share; nothing while nobody reads them."""
         self._instruments = instruments
         self._nodes: dict[int, _Active] = {}
         self._calls: dict[tuple[int, int], events.ModelAsked] = {}
@@ -52,6 +52,8 @@ class MetricSink:
             events.Speculated: self._speculate,
             events.RunEnded: self._end_run,
         }
+        if instruments.idle:
+            self._handlers.clear()
 
     def __call__(self, event: events.Event) -> None:
         """Measure what the event tells."""
