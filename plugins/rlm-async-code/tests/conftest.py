@@ -1,0 +1,24 @@
+"""The tests run from a checkout too, where the plugin is not installed; and in one event loop."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def data():
+    """The folder of published data sets beside the repo."""
+    folder = Path(os.environ.get("RLM_ASYNC_SHARED", ROOT / "shared")) / "data"
+    if not folder.is_dir():
+        pytest.skip(f"no data sets at {folder} (set RLM_ASYNC_SHARED)")
+    return folder
