@@ -12,7 +12,16 @@ from typing import Annotated
 import typer
 
 from rlm_async import __version__
-from rlm_async.cli import batch_command, bench_command, export_command, options, runs_command, serve_command
+from rlm_async.cli import (
+    advise_command,
+    batch_command,
+    bench_command,
+    export_command,
+    learn_command,
+    options,
+    runs_command,
+    serve_command,
+)
 from rlm_async.cli.boundary import guarded
 from rlm_async.cli.streams import prepare
 
@@ -135,6 +144,8 @@ def ask(  # noqa: PLR0917 - what can be typed, each an option of its own
 
 batch_command.add_to(app)
 bench_command.add_to(app)
+advise_command.add_to(app)
+learn_command.add_to(app)
 serve_command.add_to(app)
 runs_command.add_to(app)
 export_command.add_to(app)

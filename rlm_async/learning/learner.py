@@ -82,13 +82,13 @@ class Learner:
             runs=self.roller.runs,
         )
 
-    def file(self, candidate: Candidate, facts: Mapping[str, Fact] | None = None, advice: str = "") -> ProfileFile:
+    def file(self, candidate: Candidate, facts: Mapping[str, Fact] | None = None) -> ProfileFile:
         """The file of a candidate."""
         return ProfileFile(
             name=self.name,
             about=self.about,
             base="" if self.base is PLAIN else self.base.name,
-            advice=advice,
+            advice=candidate.advice,
             rules=candidate.rules,
             demonstrations=candidate.demonstrations,
             learned=facts or {},

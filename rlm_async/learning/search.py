@@ -30,6 +30,7 @@ class Candidate:
 
     rules: tuple[str, ...] = ()
     demonstrations: tuple[Demonstration, ...] = ()
+    advice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
