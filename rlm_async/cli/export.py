@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -61,6 +61,8 @@ def exported(typed: Typed, *, as_json: bool, quiet: bool) -> int:
     names, journals, scores = sorted_out(typed.runs)
     wanted = _export(typed, Scores.read([*scores, *map(Path, typed.scores)]))
     wanted.check()
+    if typed.tokens is not None:  # only now: a server may have to be started for it
+        wanted = replace(wanted, template=_template(typed.tokens, typed.api_key))
     with ExitStack() as stack:
         opened = [stack.enter_context(Journal(path, create=False)) for path in journals]
         found = [Named(journal=journal, record=record) for journal in opened for record in reversed(journal.runs())]
@@ -137,7 +139,7 @@ def _export(typed: Typed, scores: Scores) -> Export:
         shaping=Shaping(Weights.of(typed.weigh), gap, least),
         scores=scores,
         split=Split.of(*typed.split),
-        template=None if typed.tokens is None else _template(typed.tokens, typed.api_key),
+        template=None if typed.tokens is None else (typed.tokens, None),
         inputs=tuple(load([path]) for path in typed.inputs),
         license=typed.license,
     )
