@@ -1,7 +1,7 @@
 """An OpenAI-compatible server on this machine whose replies, delays and faults are set by the test.
 
 asyncio only. It serves ``/v1/chat/completions`` (also streamed) and ``/v1/models`` on a free port of
-127.0.0.1, or on a unix socket.
+127.0.0.1, or on a unix socket; ``/v1/responses`` too, where every reply is `raw`.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ class LoopbackServer:
         self._peers.add(request.transport)
         if request.path.endswith("/models"):
             return self._listed(request)
-        if not request.path.endswith("/v1/chat/completions"):
+        if not request.path.endswith(("/v1/chat/completions", "/v1/responses")):
             return web.Response(status=404, text="404 page not found")
         raw = await request.content.read(-1)
         headers = {name.lower(): value for name, value in request.headers.items()}
