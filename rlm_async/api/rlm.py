@@ -28,6 +28,7 @@ from rlm_async.api.settings import (
     check_rates,
     check_timeout,
     read_context,
+    schema_named,
     schema_text,
     with_citations,
 )
@@ -163,13 +164,14 @@ class RLM:
         question: str,
         context: Input = None,
         *,
-        schema: Mapping[str, object] | type | None = None,
+        schema: Mapping[str, object] | type | str | None = None,
         cite: bool = False,
     ) -> Answer:
         """Answer a question about an input of any length.
 
         question: what is wanted to be known. context: a str (the text itself), a list or dict of str, a
-        Path or several, a Context. schema: a JSON Schema or a pydantic class for `Answer.data`.
+        Path or several, a Context. schema: a JSON Schema or a pydantic class for `Answer.data`, or the name of one
+        that the profile brings.
         cite: give `Answer.citations`, quotes that stand in the context letter by letter, checked by code; an
         answer without any such quote is not accepted.
 
@@ -178,8 +180,10 @@ class RLM:
         that was hit gives a partial answer, or raises where `strict` is set.
         """
         check_question(question)
-        text = schema_text(schema, cite=cite)
+        text = None if isinstance(schema, str) else schema_text(schema, cite=cite)
         profile, read = await self._tailor.fit(await read_context(context))
+        if isinstance(schema, str):
+            text = schema_text(schema_named(schema, profile), cite=cite)
         answer = await self._answer(question, read, _Turn(schema=text, cite=cite, profile=profile))
         return with_citations(answer) if cite else answer
 
@@ -188,7 +192,7 @@ class RLM:
         question: str,
         context: Input = None,
         *,
-        schema: Mapping[str, object] | type | None = None,
+        schema: Mapping[str, object] | type | str | None = None,
         cite: bool = False,
     ) -> Answer:
         """`ask` for code without an event loop; works inside one too (a notebook), in a thread of its own."""

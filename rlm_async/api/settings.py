@@ -12,7 +12,8 @@ from rlm_async.contexts import load_async
 from rlm_async.core.answer import Answer
 from rlm_async.core.citations import citations, cited_schema
 from rlm_async.core.context import EMPTY, Context
-from rlm_async.core.data import as_text, canonical
+from rlm_async.core.data import Data, as_text, canonical
+from rlm_async.core.profile import Profile
 from rlm_async.core.usage import Limits, Rates
 from rlm_async.errors import ConfigError
 
@@ -52,6 +53,14 @@ def schema_text(schema: Mapping[str, object] | type | None, *, cite: bool = Fals
     if not cite:
         return own
     return canonical(cited_schema(None if own is None else json.loads(own)))
+
+
+def schema_named(name: str, profile: Profile) -> Mapping[str, Data]:
+    """The schema that a profile brings under a name; raises ConfigError, which lists those there are."""
+    if name not in profile.schemas:
+        known = f"it brings: {', '.join(profile.schemas)}" if profile.schemas else "it brings none"
+        raise ConfigError(f"the profile {profile.name!r} brings no schema {name!r}; {known}")
+    return profile.schemas[name]
 
 
 def with_citations(answer: Answer) -> Answer:

@@ -88,7 +88,12 @@ def ask(  # noqa: PLR0917 - what can be typed, each an option of its own
     profile: options.ProfileName = "auto",
     sandbox_mode: options.SandboxMode = None,
     schema: Annotated[
-        str | None, typer.Option("--schema", metavar="FILE", help="A JSON Schema that the answer must follow.")
+        str | None,
+        typer.Option(
+            "--schema",
+            metavar="FILE|NAME",
+            help="A JSON Schema that the answer must follow; or the name of one that the profile brings.",
+        ),
     ] = None,
     cite: Annotated[
         bool,
@@ -97,6 +102,7 @@ def ask(  # noqa: PLR0917 - what can be typed, each an option of its own
     journal: options.JournalFile = None,
     journal_content: options.JournalContent = "full",
     fresh: options.Fresh = False,
+    servers: options.Servers = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="A limit that is hit is an error, not a partial answer.")
     ] = False,
@@ -125,13 +131,14 @@ def ask(  # noqa: PLR0917 - what can be typed, each an option of its own
                 journal_content=journal_content,
                 fresh=fresh,
                 strict=strict,
+                mcp=tuple(servers or ()),
             )
             return asking.Asked(
                 question=question,
                 paths=tuple(paths or ()),
                 choices=choices,
                 given_model=model,
-                schema=options.schema_in(schema),
+                schema=options.schema_or_name(schema),
                 cite=cite,
                 quiet=quiet,
                 color=not no_color,

@@ -40,7 +40,8 @@ class Asked:
     choices: Choices
     given_model: str | None = None
     """What `--model` said."""
-    schema: Mapping[str, object] | None = None
+    schema: Mapping[str, object] | str | None = None
+    """A JSON Schema, or the name of one that the profile brings."""
     cite: bool = False
     quiet: bool = False
     color: bool = True

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -32,6 +33,12 @@ KEYS = (
     "TOGETHERAI_API_KEY",
 )
 """Environment variables in which common providers' keys are looked for; only their presence is told."""
+
+
+def installed_profiles() -> list[str]:
+    """Names of the profiles that installed distributions bring; nothing of them is loaded."""
+    return sorted({entry.name for entry in entry_points(group="rlm_async.profiles")})
+
 
 ModelName = Annotated[
     str | None,
@@ -71,7 +78,15 @@ RatePairs = Annotated[
     typer.Option("--rate", metavar="NAME=AMOUNT", help="rpm=60, tpm=100k: requests and tokens a minute for a model."),
 ]
 StrategyName = Annotated[str, typer.Option("--strategy", metavar="NAME", help="auto, repl, guided or direct.")]
-ProfileName = Annotated[str, typer.Option("--profile", metavar="NAME", help="What prompts are tailored to.")]
+ProfileName = Annotated[
+    str,
+    typer.Option(
+        "--profile",
+        metavar="NAME",
+        help="What prompts, functions and loading are tailored to: auto takes the installed one that fits the input, "
+        f"plain none. Installed: {', '.join(installed_profiles()) or 'none'}.",
+    ),
+]
 SandboxMode = Annotated[
     str | None,
     typer.Option(
@@ -97,6 +112,14 @@ JournalContent = Annotated[
     ),
 ]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Begin anew, even where an unfinished run could be taken up.")]
+Servers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--mcp",
+        metavar="COMMAND | URL",
+        help="Lend the tools of an MCP server to the model's code; again for more. A quoted command, or an address.",
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")]
 NoColor = Annotated[bool, typer.Option("--no-color", help="No colours; so does NO_COLOR in the environment.")]
 
@@ -126,6 +149,8 @@ class Choices:
     journal_content: str = "full"
     fresh: bool = False
     strict: bool = False
+    mcp: tuple[str, ...] = ()
+    """MCP servers whose tools the model's code gets: commands and addresses."""
 
 
 def limits(pairs: Sequence[str] | None, depth: int | None = None) -> Limits:
@@ -152,6 +177,13 @@ def key_of(name: str | None, api_base: str | None, environ: Mapping[str, str]) -
     if not environ.get(name):
         raise ConfigError(f"--api-key-env {name}: no such variable in the environment; export it first")
     return environ[name]
+
+
+def schema_or_name(given: str | None) -> Mapping[str, object] | str | None:
+    """The JSON Schema in a file; where there is no such file and it could be none, the name of a profile's schema."""
+    if given is not None and re.fullmatch(r"[a-z][\w-]*", given) and not Path(given).exists():
+        return given
+    return schema_in(given)
 
 
 def schema_in(path: str | None) -> Mapping[str, object] | None:

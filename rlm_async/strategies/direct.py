@@ -15,6 +15,7 @@ from rlm_async.strategies.allowance import (
     cut_by,
     input_tokens,
     last_sizes,
+    prompt_tokens,
     reply_room,
     reply_temperature,
     reply_tokens,
@@ -40,6 +41,7 @@ class Direct:
         shape = Shape.of(frame.query, frame.depth)
         check_fit(frame)
         messages = composed(frame.query, frame.query.context.text, weak=frame.info(frame.query.model).weak)
+        messages = (*advised(frame), *messages)
         try:
             return await Exchange(frame, shape, reply_tokens(frame.info(frame.query.model))).answer(messages)
         except BudgetExceeded as refusal:
@@ -64,6 +66,18 @@ def composed(query: Query, text: str, *, weak: bool = False) -> tuple[Message, .
     return tuple(messages)
 
 
+def advised(frame: Frame) -> tuple[Message, ...]:
+    """What the profile says about such texts, where the model is shown the node's own text.
+
+    A plain sub-query gets none of it: it sees its prompt and nothing else, as the code that asks was told.
+    """
+    text, profile = frame.query.context, frame.profile
+    own = text.characters and not (text.shape == "text" and text.text == frame.query.prompt)
+    if not profile.advice or not own:
+        return ()
+    return (Message("system", f"The text is of this kind: {profile.about}.\n{profile.advice}"),)
+
+
 def check_fit(frame: Frame) -> None:
     """Raise ContextOverflow, before anything is spent or copied, where the prompt leaves no room for a reply."""
     query = frame.query
@@ -71,7 +85,7 @@ def check_fit(frame: Frame) -> None:
     if window is None:
         return
     room = window - min(LEAST_TOKENS, reply_room(frame.info(query.model)))
-    size = input_tokens(query)
+    size = input_tokens(query) + prompt_tokens(advised(frame))
     if size <= room:
         return
     if frame.depth:

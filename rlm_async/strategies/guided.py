@@ -17,7 +17,7 @@ from rlm_async.core.transcript import Output, Turn
 from rlm_async.errors import BudgetExceeded, SandboxCrashed, SandboxTimeout, Unanswered
 from rlm_async.ports import Frame
 from rlm_async.strategies.allowance import last_sizes, reply_room, reply_tokens
-from rlm_async.strategies.direct import Exchange
+from rlm_async.strategies.direct import Exchange, advised
 from rlm_async.strategies.excerpt import excerpt
 from rlm_async.strategies.facts import Facts
 from rlm_async.strategies.guided_program import ONLY_FIND, PROGRAM
@@ -111,7 +111,7 @@ class _Hunt:
             tokens = min(size.reply, reply_room(info)) if self.limit else reply_tokens(info)
             exchange = Exchange(self.frame, shape, tokens, last=self.limit is not None)
             try:
-                result = await exchange.answer((Message("user", text),))
+                result = await exchange.answer((*advised(self.frame), Message("user", text)))
             except BudgetExceeded as refusal:
                 self.limit = self.limit or refusal.resource
             else:
