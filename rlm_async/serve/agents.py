@@ -10,7 +10,6 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial, wraps
-from itertools import takewhile
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -22,6 +21,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 
 from rlm_async import __version__
 from rlm_async.contexts import load_async
+from rlm_async.contexts.roots import below
 from rlm_async.core.context import Context
 from rlm_async.core.data import Data
 from rlm_async.errors import ConfigError, RLMError
@@ -43,7 +43,6 @@ PATIENCE = 60.0
 Told = dict[str, object]
 P = ParamSpec("P")
 T = TypeVar("T")
-_PATTERN = frozenset("*?[")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +56,9 @@ class Rights:
         """The path, if it may be read; raises ConfigError."""
         if self.roots is None and path != "-":  # which is the protocol's own here
             return path
-        parts = Path(path).parts
-        fixed = Path(*takewhile(lambda part: not _PATTERN & set(part), parts))
-        for root in self.roots or ():
-            place = root / fixed  # an absolute path stays what it is
-            if ".." not in parts and path != "-" and place.resolve().is_relative_to(root.resolve()):
-                return str(root / path)
+        found = below(path, self.roots or ())
+        if found is not None:
+            return found
         raise ConfigError(f"{path[:200]} may not be read from here: the server names the folders with --root")
 
 
