@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -17,7 +17,7 @@ from rlm_async.errors import ConfigError
 from rlm_async.journal import Journal
 from rlm_async.journal.records import CONTENTS, Content
 from rlm_async.models.local.choice import choose, is_local
-from rlm_async.ports import Sink
+from rlm_async.ports import Sink, ToolSource
 from rlm_async.sandbox.factory import Mode
 
 
@@ -63,9 +63,21 @@ async def composed(choices: Choices, sink: Sink) -> AsyncIterator[RLM]:
             strategy=choices.strategy,
             sandbox=choices.sandbox,
             strict=choices.strict,
+            tools=_lent(choices.mcp),
             journal=journal,
             sinks=(lambda: sink,),
         )
+
+
+def _lent(servers: Sequence[str]) -> list[ToolSource]:
+    """The tools of MCP servers; raises ConfigError."""
+    if not servers:
+        return []
+    try:
+        from rlm_async.adapters.mcp import MCPServer  # noqa: PLC0415 - an extra, and half a second of imports
+    except ImportError as error:
+        raise ConfigError(f"--mcp needs more packages ({error.name}): pip install 'rlm-async[mcp]'") from error
+    return [MCPServer(server) for server in servers]
 
 
 @asynccontextmanager

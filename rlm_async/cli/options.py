@@ -120,14 +120,6 @@ Servers = Annotated[
         help="Lend the tools of an MCP server to the model's code; again for more. A quoted command, or an address.",
     ),
 ]
-Servers = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--mcp",
-        metavar="COMMAND | URL",
-        help="Lend the tools of an MCP server to the model's code; again for more. A quoted command, or an address.",
-    ),
-]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")]
 NoColor = Annotated[bool, typer.Option("--no-color", help="No colours; so does NO_COLOR in the environment.")]
 
@@ -157,8 +149,6 @@ class Choices:
     journal_content: str = "full"
     fresh: bool = False
     strict: bool = False
-    mcp: tuple[str, ...] = ()
-    """MCP servers whose tools the model's code gets: commands and addresses."""
     mcp: tuple[str, ...] = ()
     """MCP servers whose tools the model's code gets: commands and addresses."""
 
