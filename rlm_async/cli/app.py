@@ -19,6 +19,7 @@ from rlm_async.cli import (
     export_command,
     learn_command,
     options,
+    profile_command,
     runs_command,
     serve_command,
 )
@@ -154,6 +155,7 @@ bench_command.add_to(app)
 advise_command.add_to(app)
 learn_command.add_to(app)
 serve_command.add_to(app)
+profile_command.add_to(app)
 runs_command.add_to(app)
 export_command.add_to(app)
 
