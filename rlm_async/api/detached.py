@@ -56,6 +56,9 @@ def waited(work: Callable[[], Awaitable[T]]) -> T:
     failed: list[BaseException] = []
 
     def run() -> None:
+        for variable in contextvars.copy_context():
+            if variable.name == "current_async_library_cvar":  # sniffio: the caller's loop is not this thread's
+                variable.set(None)
         try:
             ended.append(anyio.run(work))
         except BaseException as error:  # noqa: BLE001 - carried to the thread that asked, and raised there
