@@ -89,7 +89,6 @@ async def export(wanted: Export, runs: Sequence[Named], told: Told, sandbox: San
     drawn = wanted.split.drawn(sizes)
     named = [part for part, share in zip(splitting.PARTS, wanted.split.shares, strict=True) if share]
     parts: dict[str, list[Row]] = {part: [row for row in rows if drawn[group[row.run]] == part] for part in named}
-    card = _card(wanted, trees, kept, tally)
     counts = {
         part: {
             "rows": len(found),
@@ -98,8 +97,9 @@ async def export(wanted: Export, runs: Sequence[Named], told: Told, sandbox: San
         }
         for part, found in parts.items()
     }
-    card = replace(card, counts=counts)
-    wanted.target.write(parts, card.written())
+    full = {part: found for part, found in parts.items() if found}
+    card = replace(_card(wanted, trees, kept, tally), counts=counts, files=wanted.target.files(full))
+    wanted.target.write(full, card.written())
     return card
 
 
@@ -173,7 +173,7 @@ def _card(wanted: Export, trees: Sequence[Tree], kept: Sequence[Sample], tally: 
         form=TOKENS if wanted.template is not None else wanted.form,
         per=wanted.per,
         joined=wanted.joins,
-        files=wanted.target.files(part for part, share in zip(splitting.PARTS, split.shares, strict=True) if share),
+        files={},
         counts={},
         models=Counter(sample.model for sample in kept),
         statuses=Counter(tree.record.status for tree in trees),

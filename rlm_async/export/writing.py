@@ -12,6 +12,7 @@ import msgspec
 from rlm_async.errors import ConfigError
 from rlm_async.export.card import MARK
 from rlm_async.export.formats import Row
+from rlm_async.export.splitting import PARTS
 
 INFO = "info"
 """The folder of what a format allows no field for."""
@@ -35,7 +36,7 @@ class Target:
         return self.path.with_suffix(".md") if self.single else self.path / CARD
 
     def files(self, parts: Iterable[str]) -> dict[str, str]:
-        """The name of each part's file, as the card tells it."""
+        """The name of each part's file, as the card tells it. A part without rows has none: readers stumble on it."""
         return {part: self.path.name if self.single else f"{part}.jsonl" for part in parts}
 
     def check(self, *, whole: bool) -> None:
@@ -52,6 +53,7 @@ class Target:
         folder = self.path.parent if self.single else self.path
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            self._cleared(folder)
             for part, name in self.files(parts).items():
                 rows = parts[part]
                 _replace(folder / name, b"".join(msgspec.json.encode(row.fields) + b"\n" for row in rows))
@@ -64,6 +66,13 @@ class Target:
             raise ConfigError(
                 f"cannot write to {folder}: {error.strerror or error}; name another place with -o"
             ) from error
+
+    def _cleared(self, folder: Path) -> None:
+        """Take away what an earlier export has left in the folder: its parts may have been others."""
+        if not self.single and self.card.exists():
+            for part in PARTS:
+                (folder / f"{part}.jsonl").unlink(missing_ok=True)
+                (folder / INFO / f"{part}.jsonl").unlink(missing_ok=True)
 
 
 def _replace(path: Path, raw: bytes) -> None:
