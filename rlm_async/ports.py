@@ -56,6 +56,23 @@ class Host(Protocol):
         ...
 
 
+class Begun(Protocol):
+    """Something that was begun, and may be given up."""
+
+    def cancel(self) -> None:
+        """Nobody waits for it any more; again, or once it is over, is harmless."""
+        ...
+
+
+@runtime_checkable
+class Dispatch(Protocol):
+    """A Host that needs nobody to wait: thousands of sub-queries are open without a task for each."""
+
+    def submit(self, query: SubQuery, tell: Callable[[Reply], None]) -> Begun:
+        """Begin to answer as `spawn` does; `tell` is called once, perhaps before this returns."""
+        ...
+
+
 @runtime_checkable
 class Foresight(Protocol):
     """A Host that may make requests before the code asks: what a sandbox foresees is a hint, and never a call."""
@@ -269,5 +286,16 @@ class Executor(Protocol):
 
         Takes items only as fast as they are answered, or keeps them where they last. Returns when all are
         delivered; when cancelled it leaves nothing running here.
+        """
+        ...
+
+
+class Lender(Protocol):
+    """The batch's limits, for an executor whose workers may die with items in hand."""
+
+    async def again(self, item: Item) -> Item | None:
+        """The item as it is to be asked again, now that its worker has died: what it may have cost is charged.
+
+        None where nothing is left for it; then it has its result.
         """
         ...

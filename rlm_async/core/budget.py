@@ -17,6 +17,7 @@ from rlm_async.errors import BudgetExceeded, ConfigError
 
 RESOURCES = ("calls", "tokens", "usd")
 UNLIMITED = Limits(calls=None, tokens=None, usd=None)
+_NO_CEILINGS: dict[str, int | None] = dict.fromkeys(RESOURCES)
 
 
 @dataclass(slots=True)
@@ -36,13 +37,20 @@ class Amount:
 
 @dataclass(slots=True)
 class Tally:
-    """Usages added up in place; a price that is unknown stays unknown."""
+    """Usages added up in place; of a price that is unknown it is known that it is."""
 
     calls: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
-    nanos: int | None = 0
+    usd: int = 0
+    """Nano-dollars, as far as they are known."""
+    priced: bool = True
+
+    @property
+    def tokens(self) -> int:
+        """Prompt and completion tokens together."""
+        return self.prompt_tokens + self.completion_tokens
 
     def add(self, usage: Usage) -> None:
         """Add a usage."""
@@ -50,7 +58,10 @@ class Tally:
         self.prompt_tokens += usage.prompt_tokens
         self.completion_tokens += usage.completion_tokens
         self.cached_tokens += usage.cached_tokens
-        self.nanos = None if self.nanos is None or usage.nanos is None else self.nanos + usage.nanos
+        if usage.nanos is None:
+            self.priced = False
+        else:
+            self.usd += usage.nanos
 
 
 class Reservation:
@@ -76,7 +87,6 @@ class Reservation:
             scope.held.add(self.estimate, -1)
             if self.actual is not None:
                 scope.spent.add(self.actual)
-                scope.tally.add(self.actual)
         self._chain = ()
 
 
@@ -102,18 +112,19 @@ class Keep:
 class Budget:
     """Spending of one scope and of everything below it."""
 
+    __slots__ = ("__weakref__", "bounds", "ceilings", "chain", "held", "kept", "limits", "name", "parent", "spent")
+
     def __init__(self, name: str, limits: Limits, parent: Budget | None = None) -> None:
         """Open a scope; below `parent`, everything spent here counts there too."""
         self.name = name
         self.limits = limits
         self.parent = parent
-        self.spent = Amount()
+        self.spent = Tally()
         self.held = Amount()
         """Promised to calls in flight: comes free when they settle."""
         self.kept = Amount()
         """Kept back for last turns: comes free only when a node ends, so nobody waits for it."""
-        self.tally = Tally()
-        self.ceilings = _ceilings(limits)
+        self.ceilings = _NO_CEILINGS if limits is UNLIMITED else _ceilings(limits)
         self.chain: tuple[Budget, ...] = (self,) if parent is None else (self, *parent.chain)
         """This scope and all above it, the root last."""
         own = tuple((self, name, most) for name, most in self.ceilings.items() if most is not None)
@@ -144,13 +155,13 @@ class Budget:
     @property
     def usage(self) -> Usage:
         """All that was spent here and below."""
-        tally = self.tally
+        spent = self.spent
         return Usage(
-            calls=tally.calls,
-            prompt_tokens=tally.prompt_tokens,
-            completion_tokens=tally.completion_tokens,
-            cached_tokens=tally.cached_tokens,
-            nanos=tally.nanos,
+            calls=spent.calls,
+            prompt_tokens=spent.prompt_tokens,
+            completion_tokens=spent.completion_tokens,
+            cached_tokens=spent.cached_tokens,
+            nanos=spent.usd if spent.priced else None,
         )
 
     def hold(self, estimate: Usage) -> Reservation:

@@ -26,7 +26,7 @@ from rlm_async.engine.scheduler import Outcome
 from rlm_async.engine.speculation import Speculation
 from rlm_async.engine.world import World
 from rlm_async.errors import BudgetExceeded, ConfigError, ModelError, RLMError
-from rlm_async.ports import Sandbox
+from rlm_async.ports import Begun, Sandbox
 
 ARGUMENT_ERRORS = (LookupError, TypeError, ValueError)
 """Errors of a tool whose text is for whoever called it; the text of any other may hold a secret."""
@@ -202,6 +202,14 @@ class ActiveFrame:
         outcomes = [outcome for outcome in submitted if isinstance(outcome, Outcome)]
         await self._world.scheduler.wait(self.node, outcomes)
         return [outcome if isinstance(outcome, Reply) else _reply(outcome) for outcome in submitted]
+
+    def submit(self, query: SubQuery, tell: Callable[[Reply], None]) -> Begun:
+        """Answer one sub-query, and tell whoever asked: nobody has to wait for it."""
+        outcome = self._submit(query)
+        if isinstance(outcome, Reply):
+            tell(outcome)
+            return anyio.CancelScope()
+        return self._world.scheduler.watch(self.node, outcome, lambda over: tell(_reply(over)))
 
     async def tool(self, name: str, arguments: Sequence[Data], named: Mapping[str, Data]) -> Reply:
         """Call one of the caller's functions; its errors are the code's to handle."""

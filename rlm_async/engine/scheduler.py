@@ -33,6 +33,38 @@ class Outcome:
     result: Result | None = None
     error: RLMError | None = None
     interest: int = 0
+    watches: list[Watch] = field(default_factory=list)
+
+
+class Watch:
+    """Somebody who waits for an outcome without a task: `tell` is called when it is there, unless cancelled before."""
+
+    __slots__ = ("_outcome", "_scheduler", "_tell", "_waiter")
+
+    def __init__(self, scheduler: Scheduler, waiter: Node, outcome: Outcome, tell: Callable[[Outcome], None]) -> None:
+        """Wait for `outcome` on behalf of `waiter`."""
+        self._scheduler = scheduler
+        self._waiter = waiter
+        self._outcome: Outcome | None = outcome
+        self._tell = tell
+        if outcome.ready.is_set():
+            self.over()
+        else:
+            outcome.watches.append(self)
+
+    def over(self) -> None:
+        """The outcome is there."""
+        outcome, self._outcome = self._outcome, None
+        if outcome is not None:
+            self._scheduler.leave(self._waiter, [outcome])
+            self._tell(outcome)
+
+    def cancel(self) -> None:
+        """Wait no longer; what nobody else waits for is cancelled too."""
+        outcome, self._outcome = self._outcome, None
+        if outcome is not None:
+            outcome.watches.remove(self)
+            self._scheduler.leave(self._waiter, [outcome])
 
 
 @dataclass(eq=False)
@@ -68,12 +100,21 @@ class Scheduler:
             for outcome in outcomes:
                 await outcome.ready.wait()
         finally:
-            for outcome in outcomes:
-                outcome.interest -= 1
-                if outcome.interest == 0 and not outcome.ready.is_set():
-                    self.graph.forget(outcome.node)
-                    outcome.scope.cancel()
-            self._end_wait(waiter)
+            self.leave(waiter, outcomes)
+
+    def watch(self, waiter: Node, outcome: Outcome, tell: Callable[[Outcome], None]) -> Watch:
+        """The same without a task, for one: `tell` is called with it when it is there, perhaps at once."""
+        self._begin_wait(waiter)
+        return Watch(self, waiter, outcome, tell)
+
+    def leave(self, waiter: Node | None, outcomes: Sequence[Outcome]) -> None:
+        """The end of a wait, however it came."""
+        for outcome in outcomes:
+            outcome.interest -= 1
+            if outcome.interest == 0 and not outcome.ready.is_set():
+                self.graph.forget(outcome.node)
+                outcome.scope.cancel()
+        self._end_wait(waiter)
 
     async def _run(self, outcome: Outcome, budget: Budget) -> None:
         node = outcome.node
@@ -93,6 +134,9 @@ class Scheduler:
                 outcome.error = outcome.error or InternalError(f"node {node.id} was cancelled")
                 self._move(node, State.CANCELLED)
             outcome.ready.set()
+            watches, outcome.watches = outcome.watches, []
+            for watch in watches:
+                watch.over()
 
     def _fail(self, outcome: Outcome, error: RLMError) -> None:
         outcome.error = error

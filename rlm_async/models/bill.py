@@ -19,6 +19,8 @@ class Bill(Budget):
     settles `attempted` when the call ends. Until then the hold stands, so nothing is counted twice.
     """
 
+    __slots__ = ("_covers", "_uncovered", "attempted")
+
     def __init__(self, parent: Budget) -> None:
         """Open a bill below the scope that pays."""
         super().__init__("call", UNLIMITED, parent)

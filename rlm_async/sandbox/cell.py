@@ -13,7 +13,7 @@ import msgspec
 from rlm_async.core.context import Context
 from rlm_async.core.data import Data
 from rlm_async.core.query import Reply
-from rlm_async.ports import Foresight, Host
+from rlm_async.ports import Begun, Dispatch, Foresight, Host
 from rlm_async.sandbox import wire
 from rlm_async.sandbox.connection import Connection
 from rlm_async.sandbox.errands import Errands
@@ -42,8 +42,9 @@ class Cell:
         self._host = host
         # the quick question first: the other one costs as much as a small cell
         self._foresight = host if getattr(host, "run_ahead", False) and isinstance(host, Foresight) else None
+        self._dispatch = host if isinstance(host, Dispatch) else None
         self._errands = Errands(host, context)
-        self._open: dict[int, anyio.CancelScope] = {}
+        self._open: dict[int, Begun] = {}
         self.last_ticket = 0
         """The highest ticket seen."""
         self._received = self._received_bytes()
@@ -85,7 +86,9 @@ class Cell:
                 self._halt(f"it sent more than {self._limits.total_bytes:,} bytes to the host")
 
     def end(self) -> None:
-        """However the cell ended: what was foreseen for it is given up."""
+        """However the cell ended: what it has asked and what was foreseen for it is given up."""
+        while self._open:
+            self._open.popitem()[1].cancel()
         if self._foresight is not None:
             self._foresight.forgo()
 
@@ -131,9 +134,10 @@ class Cell:
 
     def _heed(self, message: wire.Upward, tasks: anyio.abc.TaskGroup) -> None:
         if isinstance(message, Cancel):
-            scope = self._open.get(message.id)
-            if scope is not None:
-                scope.cancel()
+            begun = self._open.pop(message.id, None)
+            if begun is not None:
+                begun.cancel()
+                self._closed()
             return
         if isinstance(message, Hint):
             self._foresee(message)
@@ -174,20 +178,28 @@ class Cell:
             self._halt(f"it made more than {2 * self._limits.calls:,} calls to the host")
 
     def _start(self, message: Query | Tool, tasks: anyio.abc.TaskGroup) -> None:
-        scope = anyio.CancelScope()
         if not self._open:
             self._busy = self._running()
-        self._open[message.id] = scope
-        tasks.start_soon(self._answer, message.id, scope, self._errands.work(message))
+        scope = self._open[message.id] = anyio.CancelScope()
+        if isinstance(message, Query) and self._dispatch is not None:
+            begun = self._dispatch.submit(self._errands.query(message), lambda reply: self._told(message.id, reply))
+            if message.id in self._open:
+                self._open[message.id] = begun
+        else:
+            tasks.start_soon(self._answer, message.id, scope, self._errands.work(message))
 
     async def _answer(self, ticket: int, scope: anyio.CancelScope, work: Callable[[], Awaitable[Reply]]) -> None:
-        try:
-            with scope:
-                self._reply(ticket, await work())
-        finally:
-            del self._open[ticket]
-            if not self._open:
-                self._since = time.monotonic()
+        with scope:
+            self._told(ticket, await work())
+
+    def _told(self, ticket: int, reply: Reply) -> None:
+        if self._open.pop(ticket, None) is not None:
+            self._reply(ticket, reply)
+            self._closed()
+
+    def _closed(self) -> None:
+        if not self._open:
+            self._since = time.monotonic()
 
     def _reply(self, ticket: int, reply: Reply) -> None:
         told = wire.Reply(id=ticket, value=reply.value, error=reply.error, message=reply.message, status=reply.status)

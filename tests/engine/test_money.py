@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlm_async.core.answer import Result
-from rlm_async.core.budget import RESOURCES, Amount, Budget
+from rlm_async.core.budget import RESOURCES, Amount, Budget, Tally
 from rlm_async.core.messages import Completion, Message, Request
 from rlm_async.core.query import Query, SubQuery
 from rlm_async.core.transcript import Output, Submission
@@ -43,6 +43,16 @@ class WatchedAmount(Amount):
         self.scope.look()
 
 
+class WatchedTally(Tally):
+    """The column of what was spent, looked at as the others are."""
+
+    __slots__ = ("scope",)
+
+    def add(self, usage):
+        super().add(usage)
+        self.scope.look()
+
+
 class WatchedBudget(Budget):
     """A scope that is looked at whenever anything in it changes, and so are all below it."""
 
@@ -52,7 +62,7 @@ class WatchedBudget(Budget):
         super().__init__(name, limits, parent)
         self.every = parent.every if isinstance(parent, WatchedBudget) else []
         self.every.append(self)
-        self.spent, self.held, self.kept = WatchedAmount(), WatchedAmount(), WatchedAmount()
+        self.spent, self.held, self.kept = WatchedTally(), WatchedAmount(), WatchedAmount()
         for column in (self.spent, self.held, self.kept):
             column.scope = self
 
