@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
 from importlib.resources import files
@@ -111,11 +111,6 @@ class Rules:
         fitting = [rule for rule in self.rules if rule.fits(model, shape)]
         return max(fitting, key=lambda rule: (len(rule.family), bool(rule.shape)), default=Rule())
 
-    def joined(self, others: Iterable[Rule]) -> Rules:
-        """With others, which take the place of those for the same family and shape."""
-        kept = {(rule.family, rule.shape): rule for rule in (*self.rules, *others)}
-        return Rules(tuple(kept[key] for key in sorted(kept)), self.source)
-
     def written(self) -> str:
         """The text of the file; `read_rules` gives an equal value for it."""
         return _HEAD + f"format = {FORMAT}\n" + "".join(map(_written, self.rules))
@@ -151,7 +146,9 @@ def load_rules(path: Path) -> Rules:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read the rules {path}: {error}; write some with rlm-async advise --fit") from error
     found = read_rules(text, str(path))
-    return Rules(shipped().joined(found.rules).rules, str(path))
+    named = {rule.family for rule in found.rules}
+    others = [rule for rule in shipped().rules if rule.family not in named]
+    return Rules((*found.rules, *others), str(path))
 
 
 def read_rules(text: str, source: str) -> Rules:
