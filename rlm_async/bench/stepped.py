@@ -20,15 +20,15 @@ from rlm_async.core.transcript import Output
 from rlm_async.errors import SandboxCrashed
 from rlm_async.ports import Host
 from rlm_async.ports import Sandbox as SandboxPort
-from rlm_async.sandbox import guarded, wire
+from rlm_async.sandbox.draft import Runs
 from rlm_async.sandbox.envelope import result_of
 from rlm_async.sandbox.errands import Errands
 from rlm_async.sandbox.intake import output_of
 from rlm_async.sandbox.limits import CellLimits
 from rlm_async.sandbox.line import request
 from rlm_async.sandbox.link import Op
+from rlm_async.sandbox.unjailed import interpreter
 from rlm_async.sandbox.wire import Left, Query, Tool
-from rlm_async.sandbox.worker import Runs
 
 _STACK = "rlm-async stepped cell"
 
@@ -44,27 +44,8 @@ class Stepped:
     @asynccontextmanager
     async def open(self, context: Context, host: Host) -> AsyncIterator[SandboxPort]:
         """A session over `context`."""
-        limits = self._limits
-        texts = {document.name: document.text for document in context.documents}
-        shapes: dict[str, str | list[str] | dict[str, str]] = {
-            "text": context.text if context.shape == "text" else "",
-            "list": [document.text for document in context.documents],
-        }
         link = _Turns(host, context)
-        first = wire.Open(
-            memory_bytes=limits.memory_bytes,
-            context_bytes=0,
-            output_characters=limits.output_characters,
-            source_characters=limits.source_characters,
-            answer_bytes=limits.answer_bytes,
-            message_bytes=limits.message_bytes,
-            window=limits.window,
-            lazy=self._lazy,
-            tools=dict(host.tools),
-            shape="text",
-            documents=len(texts),
-        )
-        yield _Session(guarded.make(shapes.get(context.shape, texts), link, first), link)
+        yield _Session(interpreter(context, host, link, self._limits, lazy=self._lazy), link)
 
 
 class _Ended(BaseException):

@@ -126,7 +126,7 @@ class Answers:
 
     def __init__(self, variables: Callable[[], Mapping[str, object]], most_bytes: int) -> None:
         self._variables = variables
-        self._most = most_bytes
+        self.most = most_bytes
         self._final: object = _NOTHING
         self.dict: dict[str, object] = {"content": "", "ready": False}
 
@@ -193,18 +193,18 @@ class Answers:
         self.dict["ready"] = False
 
     def _capped(self, value: object) -> object:
-        if isinstance(value, str) and len(value) > self._most:
+        if isinstance(value, str) and len(value) > self.most:
             raise self._too_large(len(value))  # before a copy of it is made, for which there may be no room
         size = sum(
             len(part) if part.isascii() else len(part.encode("utf-8", "surrogatepass"))
             for part in json.JSONEncoder(ensure_ascii=False).iterencode(value)
         )
-        if size > self._most:
+        if size > self.most:
             raise self._too_large(size)
         return value
 
     def _too_large(self, size: int) -> AnswerTooLarge:
         return AnswerTooLarge(
-            f"the answer has {size:,} bytes or more, and at most {self._most:,} may leave the sandbox; "
+            f"the answer has {size:,} bytes or more, and at most {self.most:,} may leave the sandbox; "
             "answer with less: a summary, or the part that was asked for"
         )

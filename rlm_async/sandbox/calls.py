@@ -109,14 +109,17 @@ class Desk:
     def __init__(
         self, link: Link, scheduler: Scheduler, window: int, planned: Callable[[int], object] | None = None
     ) -> None:
-        """`planned` is told the ticket of each call that a plan has started."""
         self._link = link
-        self._planned = planned
         self.scheduler = scheduler
-        self._window = max(window, 1)
         self._flying: dict[int, Call] = {}
         self._plans: list[Plan] = []
         self._made: list[Call] = []
+        self.begin(window, planned)
+
+    def begin(self, window: int, planned: Callable[[int], object] | None) -> None:
+        """Have `window` calls in flight at most; `planned` is told the ticket of each that a plan has started."""
+        self._window = max(window, 1)
+        self._planned = planned
 
     @property
     def count(self) -> int:

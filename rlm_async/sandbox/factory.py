@@ -16,7 +16,7 @@ import anyio.lowlevel
 import anyio.to_thread
 
 from rlm_async.core.context import Context
-from rlm_async.errors import ConfigError, SandboxUnavailable
+from rlm_async.errors import ConfigError, SandboxCrashed, SandboxUnavailable
 from rlm_async.ports import Host, SandboxFactory
 from rlm_async.ports import Sandbox as SandboxPort
 from rlm_async.sandbox import plain
@@ -73,16 +73,27 @@ class Sandbox:
     @contextlib.asynccontextmanager
     async def open(self, context: Context, host: Host) -> AsyncIterator[SandboxPort]:
         """A session over `context`; leaving it ends all its processes. Raises SandboxUnavailable."""
-        session = Session(await self._process(), self._limits, context, host, self._ways)
-        group: Group | None = None
+        groups: list[Group] = []
+        process = await self._process()
+        mother = self._launcher
+        session = Session(process, self._limits, context, host, self._ways)
+
+        async def anew() -> Process:
+            another = await self._another(mother)
+            try:
+                groups.extend(await self._grouped(another.pid, context))
+            except BaseException:
+                another.abandon()
+                raise
+            return another
+
         try:
-            group = await self._grouped(session.pid, context)
-            await session.greet()
-            await session.load()
+            groups.extend(await self._grouped(process.pid, context))
+            await session.begin(anew)
             yield session
         finally:
             await session.close()
-            if group is not None:
+            for group in groups:
                 await _removed(group)
 
     async def start(self) -> None:
@@ -104,13 +115,13 @@ class Sandbox:
     ) -> None:
         await self.aclose()
 
-    async def _grouped(self, pid: int, context: Context) -> Group | None:
-        """Bound all that the worker may come to be, before it has read anything."""
+    async def _grouped(self, pid: int, context: Context) -> list[Group]:
+        """Bound all that the worker may come to be, before it has read anything; the group, where there are any."""
         if self._delegation is None:
-            return None
+            return []
         size = sum(document.text.__sizeof__() for document in context.documents)
         bounds = Bounds.of(self._limits.memory_bytes, size)
-        return await anyio.to_thread.run_sync(self._delegation.enter, pid, bounds)
+        return [await anyio.to_thread.run_sync(self._delegation.enter, pid, bounds)]
 
     async def _process(self) -> Process:
         async with self._turns.lock:
@@ -120,6 +131,14 @@ class Sandbox:
                 if self._launcher is None or self._launcher.alive:
                     raise
                 return await self._take()  # the zygote had been killed: once more with a new one
+
+    async def _another(self, mother: Launcher | None) -> Process:
+        """A worker of the same zygote, in place of one that was killed."""
+        async with self._turns.lock:
+            if self._launcher is mother and mother is not None and mother.alive:
+                with contextlib.suppress(SandboxUnavailable):
+                    return await self._take()
+        raise SandboxCrashed("the process that forks workers has died, and its sessions end with it")
 
     async def _take(self) -> Process:
         launcher = await self._started()

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from types import CoroutineType, MappingProxyType
+from typing import Protocol
 
 from rlm_async.sandbox.faults import CellStopped
 from rlm_async.sandbox.handles import touch
@@ -36,6 +37,40 @@ class Settings:
     """The host's tools: name -> one line about it."""
 
 
+class Rules(Protocol):
+    """What is used of `Settings`; `wire.Open` has it as well."""
+
+    @property
+    def output_characters(self) -> int:
+        """Kept of what one cell prints."""
+        ...
+
+    @property
+    def source_characters(self) -> int:
+        """The longest cell."""
+        ...
+
+    @property
+    def answer_bytes(self) -> int:
+        """The largest answer."""
+        ...
+
+    @property
+    def window(self) -> int:
+        """Sub-queries in flight at a time."""
+        ...
+
+    @property
+    def lazy(self) -> bool:
+        """Whether calls wait only where their values are needed."""
+        ...
+
+    @property
+    def tools(self) -> Mapping[str, str]:
+        """The host's tools."""
+        ...
+
+
 Result = dict[str, object]
 """`stdout`, `stdout_characters`, `error`, `outcome`, `answer`, `draft`: as `core.transcript.Output`."""
 
@@ -43,12 +78,17 @@ Result = dict[str, object]
 class Interpreter:
     """One REPL over one context."""
 
-    def __init__(self, context: object, link: Link, settings: Settings) -> None:
+    def __init__(self, context: object, link: Link, settings: Rules) -> None:
         self._settings = settings
         self._out = Output(settings.output_characters)
         self._space = Namespace(context, link, settings, self._write)
         self._cells = 0
         self._sources: dict[str, Sequence[str]] = {}
+
+    def begin(self, context: object, settings: Rules) -> None:
+        """Before the first cell: serve this session, which was not known when the interpreter was made."""
+        self._settings = settings
+        self._space.begin(context, settings)
 
     def run(self, source: str) -> Result:
         """One cell. Whatever the code does, the result is a dict; nothing is raised but a stop from outside of it."""

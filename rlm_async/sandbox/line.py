@@ -123,6 +123,10 @@ class Line:
         os.close(self.fd)
         self.fd = -1
 
+    def idle(self, seconds: float) -> bool:
+        """Wait up to `seconds` for the host; True if it has said nothing."""
+        return not self._waiting(seconds)
+
     def take(self, ticket: int) -> object:
         """The reply, once."""
         return self._replies.pop(ticket)

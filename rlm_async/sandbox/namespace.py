@@ -88,24 +88,23 @@ class Namespace:
     """Everything that lives as long as the REPL does."""
 
     def __init__(self, context: object, link: Link, limits: Limits, write: Callable[[str], None]) -> None:
-        self._context = context
-        self._lazy = limits.lazy
         self._write = write
-        self._ahead = link if isinstance(link, RunAhead) and limits.lazy else None
+        self._runs_ahead = link if isinstance(link, RunAhead) else None
+        self._ahead: RunAhead | None = None
         self._scheduler = Scheduler(link, self._checked)
-        self._desk = Desk(link, self._scheduler, limits.window, None if self._ahead is None else self._ahead.expect)
-        if self._ahead is not None:
-            self._ahead.suspended = self._scheduler.frames
+        if self._runs_ahead is not None:
+            self._runs_ahead.suspended = self._scheduler.frames
+        self._desk = Desk(link, self._scheduler, limits.window)
         self._regions = Regions(Task.step.__code__)
-        self._queries = Queries(self._desk, limits.tools, self._regions, lazy=limits.lazy)
+        self._queries = Queries(self._desk, self._regions)
         self._answers = Answers(self._named, limits.answer_bytes)
         self._waiting = Waiting(self._scheduler, self._regions, self._starter)
-        toolbox = Toolbox(context, self.variables)
+        self._toolbox = Toolbox(context, self.variables)
         answering = self._answers.functions()
         asking = self._queries.functions()
         self._kept = frozenset({"context", "answer", *answering, *(set(asking) - {"budget"})})
         """Names that are ours again in every cell; the toolbox may be shadowed for good, like any builtin."""
-        functions = {**toolbox.functions(), **self._waiting.functions(), **asking, **answering}
+        functions = {**self._toolbox.functions(), **self._waiting.functions(), **asking, **answering}
         guards = Guards(
             write=write, functions=functions, modules=self._modules(), types=TYPES,
             exceptions=_ERRORS, settling=Settling(lambda: self._desk.count, self._settle),
@@ -117,6 +116,25 @@ class Namespace:
         self._classes = guards.realm.own
         self._install()
         self._given = frozenset(self._names)
+        self.begin(context, limits)
+
+    def begin(self, context: object, limits: Limits) -> None:
+        """Serve a session over `context`; again at most once, before the first cell of what was made for nobody."""
+        self._context = context
+        self._toolbox.context = context
+        ahead = self._runs_ahead
+        self._ahead = ahead if ahead is not None and ahead.wanted and limits.lazy else None
+        self._desk.begin(limits.window, None if self._ahead is None else self._ahead.expect)
+        self._answers.most = limits.answer_bytes
+        self._lend(self._queries.begin(limits.tools, lazy=limits.lazy))
+
+    def _lend(self, tools: Mapping[str, Callable[..., object]]) -> None:
+        tools = {name: tool for name, tool in tools.items() if name not in self._kept | {"budget", "history"}}
+        self._guards.lend(tools)
+        self._kept |= set(tools)
+        builtins = self._names["__builtins__"]
+        if isinstance(builtins, dict):
+            self._own.update({id(builtins[name]): name for name in tools})
 
     def _modules(self) -> dict[str, Mapping[str, object]]:
         futures = Futures(self._scheduler, self._waiting)

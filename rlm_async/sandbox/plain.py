@@ -112,5 +112,5 @@ def _told(error: BaseException) -> dict[str, object]:
 
 
 def make(context: object, link: Link, first: Settings) -> Interpreter:
-    """A `worker.Maker`."""
+    """A `draft.Maker`."""
     return Interpreter(context, link, first)

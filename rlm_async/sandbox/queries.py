@@ -15,28 +15,32 @@ _TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", list:
 
 
 class Queries:
-    """The query functions and tools of one namespace. With `lazy` off each call waits for its reply.
+    """The query functions and, from `begin` on, the tools of one namespace. With `lazy` off each call waits.
 
     So does a call in a block that may catch its error: what stands after it there must not run if it fails.
     """
 
-    def __init__(self, desk: Desk, tools: Mapping[str, str], regions: Regions, *, lazy: bool) -> None:
+    def __init__(self, desk: Desk, regions: Regions) -> None:
         self._desk = desk
         self._regions = regions
-        self.tools = tools
-        self.lazy = lazy
+        self.tools: Mapping[str, str] = {}
+        self.lazy = True
 
     def functions(self) -> dict[str, Callable[..., object]]:
-        """All of them by the names that code uses."""
-        table: dict[str, Callable[..., object]] = {name: self._tool(name) for name in self.tools}
-        table.update(
-            llm_query=self.llm_query,
-            llm_query_batched=self.llm_query_batched,
-            rlm_query=self.rlm_query,
-            rlm_query_batched=self.rlm_query_batched,
-            budget=self.budget,
-        )
-        return table
+        """All but the tools, by the names that code uses."""
+        return {
+            "llm_query": self.llm_query,
+            "llm_query_batched": self.llm_query_batched,
+            "rlm_query": self.rlm_query,
+            "rlm_query_batched": self.rlm_query_batched,
+            "budget": self.budget,
+        }
+
+    def begin(self, tools: Mapping[str, str], *, lazy: bool) -> dict[str, Callable[..., object]]:
+        """Serve a session with these tools; their functions by name."""
+        self.tools = tools
+        self.lazy = lazy
+        return {name: self._tool(name) for name in tools}
 
     def llm_query(self, prompt: object, context: object = None, **options: object) -> object:
         """One completion. Options: model, schema, sample, cache, budget."""

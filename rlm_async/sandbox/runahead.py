@@ -84,7 +84,9 @@ class RunAhead:
     def __init__(self, line: Outlook, scout: Scout, window: int) -> None:
         self._line = line
         self._scout = scout
-        self._window = window
+        self.window = window
+        self.wanted = True
+        """False in a session that wants no copies: then this is the line and nothing more."""
         self.roads = Roads()
         self.away = False
         """True in a copy."""
@@ -116,7 +118,7 @@ class RunAhead:
     def begin(self) -> None:
         """A cell begins: what it waits for may be run ahead of."""
         self._reset()
-        self._on = True
+        self._on = self.wanted
 
     def rest(self) -> None:
         """The cell's code is over, and only waits are left. In a copy: the end of it."""
@@ -187,7 +189,7 @@ class RunAhead:
             return False
         if not self._planned.isdisjoint(tickets):
             return False
-        if not self._expected.isdisjoint(tickets) and (self._hinted or self._found < _AHEAD * self._window):
+        if not self._expected.isdisjoint(tickets) and (self._hinted or self._found < _AHEAD * self.window):
             return False  # the code comes along just as foreseen
         if self._flown:
             self._flown = False
@@ -246,7 +248,7 @@ class RunAhead:
             self._found += 1
             self.roads.found()
             self._scout.report(payload, sure=self.roads.sure)
-            if self._found >= _AHEAD * self._window:
+            if self._found >= _AHEAD * self.window:
                 self._scout.leave()
         return UNKNOWN
 

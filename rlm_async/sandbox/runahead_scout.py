@@ -40,14 +40,18 @@ class Copies:
     """
 
     def __init__(self, away: Callable[[], None], most: int, room: int) -> None:
-        self._away = away
-        self._most = most
-        self._room = room
         self._keeper = 0
         self._life = -1
         self.out = -1
-        self._frames = Frames(most)
         self._ballast: list[mmap.mmap] = []
+        self.begin(away, most, room)
+
+    def begin(self, away: Callable[[], None], most: int, room: int) -> None:
+        """Serve a session that was not known when this was made."""
+        self._away = away
+        self._most = most
+        self._room = room
+        self._frames = Frames(most)
 
     def fork(self) -> bool:
         """As `Scout.fork`."""

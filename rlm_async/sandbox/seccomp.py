@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import functools
 import sys
 
 from rlm_async.sandbox.kernel import PR_SET_PDEATHSIG, PR_SET_SECCOMP, prctl
@@ -100,13 +101,19 @@ def program(machine: Architecture, *, fork: bool) -> list[Instruction]:
 
 def install(*, fork: bool) -> bool:
     """Put the filter on this process for good; False where the kernel or the processor has none."""
+    program = packed(fork=fork)
+    return program is not None and prctl(PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.addressof(program))
+
+
+@functools.cache
+def packed(*, fork: bool) -> ctypes.Structure | None:
+    """The filter as the kernel takes it, made once: the zygote asks before it forks. None where there is none."""
     machine = here()
     if machine is None:
-        return False
+        return None
     code = program(machine, fork=fork)
     array = (_Filter * len(code))(*(_Filter(*instruction) for instruction in code))
-    packed = _Program(len(code), array)
-    return prctl(PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.addressof(packed))
+    return _Program(len(code), array)
 
 
 def available() -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
 import anyio
@@ -50,9 +51,13 @@ class Session:
         """Cells since the check-point, each with whether it can be run again for the same effect."""
         self._first = 0
         """How many cells came before the log."""
+        self._parked = False
+        """Whether there is a check-point. Before the first one the log holds all cells, each to be run again."""
+        self._seed = secrets.randbits(63)
         self._ticket = 0
         self._cells = 0
         self._broken = False
+        self._closed = False
         self._running = False
 
     @property
@@ -69,7 +74,16 @@ class Session:
         """The worker."""
         return self._process.pid
 
-    async def greet(self) -> None:
+    async def begin(self, anew: Callable[[], Awaitable[Process]]) -> None:
+        """Give the worker the context; raises SandboxUnavailable, SandboxTimeout, SandboxCrashed.
+
+        `anew` gives another worker in place of one that was killed, bounded as that one was.
+        """
+        self._anew = anew
+        await self._greet()
+        await self._load()
+
+    async def _greet(self) -> None:
         """Hear from the worker that it is jailed; raises SandboxUnavailable if a required layer is missing."""
         hello = await self._next()
         if not isinstance(hello, Hello):
@@ -78,7 +92,7 @@ class Session:
             raise SandboxUnavailable(hello.problem)
         self._layers = tuple(hello.layers)
 
-    async def load(self) -> None:
+    async def _load(self) -> None:
         """Send the context; raises SandboxTimeout, SandboxCrashed."""
         with anyio.move_on_after(_OPEN_SECONDS):
             await self._send_context()
@@ -118,6 +132,7 @@ class Session:
 
     async def close(self) -> None:
         """End every process of the session; shielded and bounded."""
+        self._closed = True
         await self._process.close()
 
     async def _next(self) -> wire.Upward:
@@ -149,6 +164,7 @@ class Session:
                 tools=dict(self._host.tools),
                 shape="dict" if shape == "corpus" else shape,
                 documents=len(texts),
+                seed=self._seed,
             )
         )
         while True:
@@ -240,18 +256,31 @@ class Session:
         return _output(result, cell, outcome="killed", lost=told, error=error)
 
     async def _restore(self) -> str:
-        """Wake the check-point and bring it up to date; returns what could not be, for the model."""
+        """Go back to before the cell; returns what else is lost, for the model."""
         self._broken = True
+        if self._closed:
+            raise SandboxCrashed("this sandbox has ended")
         try:
-            self._connection = await self._process.wake(self._most)
-            awake = await self._next()
-            lost = await self._catch_up(self._behind(awake))
+            lost = await self._catch_up(await self._woken() if self._parked else await self._begun_anew())
         except SandboxCrashed:
             await self.close()
             raise
         self._ticket = 0
         self._broken = False
         return lost
+
+    async def _woken(self) -> int:
+        """Go on in the check-point; how many cells of the log it has seen."""
+        self._connection = await self._process.wake(self._most)
+        return self._behind(await self._next())
+
+    async def _begun_anew(self) -> int:
+        """Go on in another worker, which has seen no cell: there is no check-point, and all can be run again."""
+        await self._process.close()
+        self._process = await self._anew()
+        self._connection = self._process.connect(self._most)
+        await self.begin(self._anew)
+        return 0
 
     def _behind(self, awake: wire.Upward) -> int:
         done = awake.cells - self._first if isinstance(awake, Awake) else -1
@@ -266,6 +295,8 @@ class Session:
             lost = f"Variables are as they were before the last {len(behind) + 1} cells."
             del self._log[done:]
             behind = []
+        if not behind and not self._parked:
+            return lost
         with anyio.move_on_after(_OPEN_SECONDS):
             self._connection.queue(wire.Replay(cells=[code for code, _ in behind]))
             await self._connection.flush()
@@ -274,6 +305,7 @@ class Session:
         raise SandboxCrashed("the check-point could not be brought up to date")
 
     def _note(self, code: str, result: Result, *, replayable: bool) -> None:
+        self._parked = self._parked or result.parked
         self._log.append((code, replayable))
         gone = min(max(0, result.kept - self._first), len(self._log))
         del self._log[:gone]

@@ -22,7 +22,7 @@ class Toolbox:
     """The functions over one context, or over any text, list or dict of texts that is handed to them."""
 
     def __init__(self, context: object, variables: Callable[[], Mapping[str, object]]) -> None:
-        self._context = context
+        self.context = context
         self._variables = variables
         self._indexes: dict[tuple[object, ...], tuple[list[Passage], Index | Scan]] = {}
         self.built = 0
@@ -136,7 +136,7 @@ class Toolbox:
         return {name: describe(value) for name, value in self._variables().items()}
 
     def _docs(self, over: object) -> Docs:
-        return documents(self._context if over is None else deep_touch(over))
+        return documents(self.context if over is None else deep_touch(over))
 
     def _pick(self, docs: Docs, doc: object) -> tuple[str, str]:
         if type(doc) is int and -len(docs) <= doc < len(docs):

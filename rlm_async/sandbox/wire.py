@@ -122,6 +122,8 @@ class Result(Message, tag="result"):
     """The cell was ended by the host's polite stop."""
     kept: int = 0
     """Cells contained in the check-point that stands."""
+    parked: bool = False
+    """Whether one stands, or will before the next cell runs; without one the session can be begun anew."""
 
 
 class Names(Message, tag="names"):
@@ -147,6 +149,8 @@ class Open(Message, tag="open"):
     tools: dict[str, str]
     shape: Literal["text", "list", "dict"]
     documents: int
+    seed: int = 0
+    """Of chance: a session that is begun anew sees the same."""
     run_ahead: bool = False
 
 

@@ -15,11 +15,11 @@ import signal
 import socket
 import struct
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rlm_async.sandbox import jail, kernel, worker
-from rlm_async.sandbox.line import Line
+from rlm_async.sandbox.draft import Draft, Maker
 from rlm_async.sandbox.wire import Hello
 
 RECORD = struct.Struct("<ii")
@@ -36,7 +36,7 @@ class Plan:
     """What every worker of this zygote gets; travels as JSON in the command line."""
 
     maker: str
-    """`module:function`, see `worker.Maker`."""
+    """`module:function`, see `draft.Maker`."""
     preload: Sequence[str]
     strict: bool
     require: Sequence[str]
@@ -50,10 +50,10 @@ class Plan:
 class Zygote:
     """Forks workers on demand, and clears away what is left of them."""
 
-    def __init__(self, control: socket.socket, plan: Plan, maker: worker.Maker) -> None:
+    def __init__(self, control: socket.socket, plan: Plan, draft: Draft) -> None:
         self._control = control
         self._plan = plan
-        self._maker = maker
+        self._draft = draft
         self._open: set[int] = set()
         self._me = os.getpid()
         self._wakeup = os.pipe()
@@ -139,10 +139,10 @@ class Zygote:
             standing = jail.enter(plan.cpu_seconds, process_only=not plan.strict, empty_root=plan.empty_root)
             layers = tuple(name for name in jail.LAYERS if name in {*standing.layers, *plan.layers})
             problem = jail.missing(layers, tuple(plan.require), strict=plan.strict)
-            Line(_WIRE).send(Hello(layers=list(layers), problem=problem))
+            self._draft.line.send(Hello(layers=list(layers), problem=problem))
             if os.getppid() != self._me:
                 os._exit(0)  # the zygote went before the parent-death signal was set
-            worker.work(_WIRE, parked, standing, self._maker)
+            worker.work(self._draft, parked, standing)
         finally:
             os._exit(71)
 
@@ -173,9 +173,9 @@ def _pidfd(pid: int) -> int:
         return -1
 
 
-def _load(place: str) -> worker.Maker:
+def _load(place: str) -> Maker:
     module, _, name = place.partition(":")
-    maker: Callable[..., worker.Runs] = getattr(importlib.import_module(module), name)
+    maker: Maker = getattr(importlib.import_module(module), name)
     return maker
 
 
@@ -189,11 +189,10 @@ def main(settings: Mapping[str, object]) -> None:
     for name in plan.preload:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
-    maker = _load(plan.maker)
-    worker.rehearse(maker)
+    draft = Draft(_load(plan.maker), _WIRE)
     kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
     gc.collect()
     gc.freeze()
     control.sendall(RECORD.pack(READY, os.getpid()))
-    Zygote(control, plan, maker).serve()
+    Zygote(control, plan, draft).serve()
     os._exit(0)

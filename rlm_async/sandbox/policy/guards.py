@@ -99,6 +99,12 @@ class Guards:
         """
         return self._built
 
+    def lend(self, functions: Mapping[str, Callable[..., object]]) -> None:
+        """More functions of the host, as in `functions`."""
+        table = self._built["__builtins__"]
+        if isinstance(table, dict):
+            table.update({name: self._host(name, function) for name, function in functions.items()})
+
     def checked(self, function: object) -> Function:
         """What to call in place of something callable that code has handed over; raises if it may not be called."""
         return self._parts.call(function)

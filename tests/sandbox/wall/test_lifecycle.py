@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import signal
@@ -22,6 +23,16 @@ pytestmark = pytest.mark.anyio
 async def until_it_fails(sandbox):
     while True:
         await sandbox.run("x += 1")
+
+
+def members(group):
+    """The living processes of a session."""
+    found = set()
+    for pid in descendants():
+        with contextlib.suppress(ProcessLookupError):
+            if os.getpgid(pid) == group:
+                found.add(pid)
+    return found
 
 
 def plain(**settings):
@@ -56,10 +67,51 @@ async def test_a_worker_killed_between_cells_is_replaced():
 
 async def test_when_worker_and_check_point_die_the_session_says_so():
     async with opened() as sandbox:
-        await sandbox.run("x = 1")
+        await sandbox.run("x = llm_query('a')")
+        await sandbox.run("print(x)")
         os.killpg(sandbox.pid, signal.SIGKILL)
         with pytest.raises(SandboxCrashed):
             await sandbox.run("print(x)")
+
+
+async def test_before_the_first_check_point_another_worker_takes_over():
+    async with opened("the context") as sandbox:
+        await sandbox.run("import random\nx = random.random()\nprint(x)")
+        x = (await sandbox.run("print(x)")).stdout
+        first = sandbox.pid
+        os.killpg(first, signal.SIGKILL)
+        output = await sandbox.run("y = 1")
+        if output.outcome != "killed":  # it ran before the signal came, or after the worker was replaced
+            assert (await sandbox.run("print(y)")).stdout == "1\n"
+        assert (await sandbox.run("print(x)")).stdout == x
+        assert (await sandbox.run("print(context)")).stdout == "the context\n"
+        assert sandbox.pid != first
+
+
+async def test_a_session_of_quick_cells_is_one_process_until_something_cannot_be_run_again():
+    async with opened() as sandbox:
+        for number in range(10):
+            await sandbox.run(f"x = {number}")
+        assert members(sandbox.pid) == {sandbox.pid}
+        await sandbox.run("y = llm_query('a')")
+        await sandbox.run("print(y)")
+        assert len(members(sandbox.pid)) == 2
+
+
+async def test_no_check_point_is_made_once_the_answer_is_there():
+    async with Sandbox(cell=QUICK, warm=0) as factory, factory.open(Context.of("x"), FakeHost()) as sandbox:
+        assert (await sandbox.run("FINAL(llm_query('a'))")).answer.value == "yes: a"
+        await anyio.sleep(0.05)
+        assert members(sandbox.pid) == {sandbox.pid}
+        assert (await sandbox.run("while True: pass")).outcome == "killed"
+        assert (await sandbox.run("x = 1\nprint(x)")).stdout == "1\n"
+
+
+async def test_workers_are_in_groups_of_their_own_in_one_session():
+    """Where the kernel shares the processor out by sessions, priorities would else not count between them."""
+    async with opened() as one, opened() as other:
+        assert os.getpgid(one.pid) == one.pid != os.getpgid(other.pid)
+        assert os.getsid(one.pid) == os.getsid(other.pid) != os.getsid(0)
 
 
 async def test_a_killed_zygote_takes_its_sessions_and_the_next_one_is_new():
