@@ -77,6 +77,7 @@ class Shared:
     """The batch's name in the journal."""
     schema: str | None = None
     """As JSON text."""
+    cite: bool = False
     ledger: Budget = field(init=False)
     model: Cache = field(init=False)
     ends: float = field(init=False)

@@ -241,6 +241,7 @@ class RLM:
         context: Input = None,
         *,
         schema: Mapping[str, object] | type | None = None,
+        cite: bool = False,
         total: Limits | None = None,
         ordered: bool = False,
         name: str = "",
@@ -253,7 +254,7 @@ class RLM:
         Raises ConfigError before anything is asked; after the results there are, Refused where `total` was reached,
         ModelError where the provider failed 25 items in a row.
         """
-        async with self.asker(context, schema=schema, total=total, name=name) as asker:
+        async with self.asker(context, schema=schema, cite=cite, total=total, name=name) as asker:
             executor = InHand(asker, self._wiring.rates.concurrency)
             async with aclosing(results(numbered(items, Form()), executor, ordered=ordered)) as found:
                 async for result in found:
@@ -265,22 +266,24 @@ class RLM:
         context: Input = None,
         *,
         schema: Mapping[str, object] | type | None = None,
+        cite: bool = False,
         total: Limits | None = None,
         name: str = "",
     ) -> AsyncIterator[BatchAsker]:
         """What answers the items of one batch, for an executor; arguments as for `batch`."""
-        text = schema_text(schema)
+        text = schema_text(schema, cite=cite)
         read = await read_context(context)
         async with self._lease.taken() as resources:
             await resources.check(self.limits)
             named = name or batch_name(resources, read, text)
-            shared = Shared(resources, check_total(total, resources), Fitting(self._tailor.fit), named, text)
+            shared = Shared(resources, check_total(total, resources), Fitting(self._tailor.fit), named, text, cite)
             yield BatchAsker(self._ask_in_batch, Corpora(load_paths, read), shared)
 
     async def _ask_in_batch(self, item: Item, context: Context, shared: Shared) -> Answer:
         profile, read = await shared.fitting(context, own=item.context is not None)
-        turn = _Turn(schema=shared.schema, shared=partial(shared.applied, item=item), profile=profile)
-        return await self._answer(item.question, read, replace(turn, batch=shared.name, item=item.id))
+        turn = _Turn(schema=shared.schema, cite=shared.cite, shared=partial(shared.applied, item=item), profile=profile)
+        answer = await self._answer(item.question, read, replace(turn, batch=shared.name, item=item.id))
+        return with_citations(answer) if shared.cite else answer
 
     async def _ask_in_session(self, question: str, session: Session) -> Answer:
         turn = _Turn(sandboxes=session.sandboxes, history=session.history, profile=session.profile)

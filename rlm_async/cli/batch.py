@@ -88,6 +88,7 @@ class Asked:
     given_model: str | None = None
     key_name: str | None = None
     schema: Mapping[str, object] | None = None
+    cite: bool = False
     total: Limits
     where: Where
     mode: Mode
@@ -281,6 +282,7 @@ def _settings(work: _Work) -> Settings:
         total=asked.total,
         spent={"calls": spent.calls, "tokens": spent.tokens, "usd": spent.usd},
         schema=asked.schema,
+        cite=asked.cite,
         paths=() if work.what.each else work.what.paths,
     )
 

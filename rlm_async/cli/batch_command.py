@@ -34,6 +34,9 @@ Total = Annotated[
     typer.Option("--total", metavar="NAME=AMOUNT", help="A ceiling on the whole batch; --limit is one on each item."),
 ]
 Schema = Annotated[str | None, typer.Option("--schema", metavar="FILE", help="A JSON Schema for every answer.")]
+Cite = Annotated[
+    bool, typer.Option("--cite", help="Quote the input for what is said; an answer without such a quote fails.")
+]
 Journal = Annotated[
     str | None,
     typer.Option(
@@ -42,13 +45,22 @@ Journal = Annotated[
         help="Where answered calls last. Default: $RLM_ASYNC_JOURNAL, else RESULTS.journal; none: nowhere.",
     ),
 ]
+Fresh = Annotated[
+    bool,
+    typer.Option("--fresh", help="Use no call again that the journal knows. What RESULTS has stays: --overwrite."),
+]
 Executor = Annotated[
     str | None,
     typer.Option(
-        "--executor", metavar="URL", help="Who answers: postgresql://… with `rlm-async worker` anywhere; default: here."
+        "--executor",
+        metavar="URL",
+        help="Who answers: postgresql://… with `rlm-async worker` anywhere; ray, ray:HOST:PORT with the plugin; "
+        "default: here.",
     ),
 ]
-Workers = Annotated[int, typer.Option("--workers", metavar="N", help="Answer in N processes of this machine.")]
+Workers = Annotated[
+    int, typer.Option("--workers", metavar="N", help="Answer in N processes of this machine, or of a plugin's cluster.")
+]
 Items = Annotated[
     int | None, typer.Option("--items", metavar="N", help="Items in hand at once. Default: what keeps the calls busy.")
 ]
@@ -62,6 +74,7 @@ def batch(  # noqa: PLR0917 - what can be typed, each an option of its own
     each: Each = False,
     model: options.ModelName = None,
     sub_model: options.SubModelName = None,
+    fallback: options.Fallbacks = None,
     api_base: options.ApiBase = None,
     api_key_env: options.ApiKeyEnv = None,
     depth: options.Depth = None,
@@ -73,7 +86,11 @@ def batch(  # noqa: PLR0917 - what can be typed, each an option of its own
     profile: options.ProfileName = "auto",
     sandbox_mode: options.SandboxMode = None,
     schema: Schema = None,
+    cite: Cite = False,
     journal: Journal = None,
+    journal_content: options.JournalContent = "full",
+    fresh: Fresh = False,
+    servers: options.Servers = None,
     strict: Annotated[bool, typer.Option("--strict", help="A limit of an item that is hit is a failure.")] = False,
     items: Items = None,
     executor: Executor = None,
@@ -84,6 +101,7 @@ def batch(  # noqa: PLR0917 - what can be typed, each an option of its own
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Start anew: forget what RESULTS holds.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The summary as one JSON object on stdout.")] = False,
     quiet: options.Quiet = False,
+    no_color: options.NoColor = False,  # noqa: ARG001 - as for `ask`; what a batch prints has none
 ) -> None:
     """Answer many questions; the same command goes on where it was stopped, whatever stopped it.
 
@@ -97,6 +115,7 @@ def batch(  # noqa: PLR0917 - what can be typed, each an option of its own
         choices = options.Choices(
             model=choice.model_named(model, api_base, os.environ),
             sub_model=sub_model,
+            fallbacks=tuple(fallback or ()),
             api_base=api_base,
             api_key=options.key_of(api_key_env, api_base, os.environ),
             limits=options.limits(limit, depth),
@@ -105,7 +124,10 @@ def batch(  # noqa: PLR0917 - what can be typed, each an option of its own
             profile=profile,
             sandbox=sandbox_mode,
             journal=whole.journal_for(journal, output, executor),
+            journal_content=journal_content,
+            fresh=fresh,
             strict=strict,
+            mcp=tuple(servers or ()),
         )
         asked = whole.Asked(
             what=whole.What(questions, tuple(paths or ()), question, each),
@@ -114,6 +136,7 @@ def batch(  # noqa: PLR0917 - what can be typed, each an option of its own
             given_model=model,
             key_name=api_key_env,
             schema=options.schema_in(schema),
+            cite=cite,
             total=whole.total_of(total),
             where=batch_where.Where(executor, workers, items),
             mode=whole.Mode(

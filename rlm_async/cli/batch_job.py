@@ -28,6 +28,7 @@ class _Told(msgspec.Struct, kw_only=True, forbid_unknown_fields=False):
     total: Limits = msgspec.field(default_factory=Limits)
     spent: dict[str, float] = msgspec.field(default_factory=dict)
     schema: dict[str, object] | None = None
+    cite: bool = False
     paths: list[str] = msgspec.field(default_factory=list)
 
 
@@ -42,6 +43,7 @@ class Settings:
     spent: dict[str, float] = field(default_factory=dict)
     """What the batch had cost before."""
     schema: Mapping[str, object] | None = None
+    cite: bool = False
     paths: tuple[str, ...] = ()
 
     def job(self) -> Job:
@@ -54,6 +56,7 @@ class Settings:
             "key_name": self.key_name,
             "total": asdict(self.total),
             "schema": None if self.schema is None else msgspec.to_builtins(self.schema),
+            "cite": self.cite,
             "paths": [path if path == "-" else str(Path(path).absolute()) for path in self.paths],
         }
 
@@ -68,10 +71,9 @@ async def opened(job: Job) -> AsyncIterator[BatchAsker]:
     key = key_of(told.key_name, told.choices.api_base, os.environ)
     async with composed(replace(told.choices, api_key=key), _unheard) as rlm:
         context = await load_async(list(told.paths)) if told.paths else None
-        async with (
-            rlm,
-            rlm.asker(context, schema=told.schema, total=_left(told.total, told.spent), name=told.name) as asker,
-        ):
+        total = _left(told.total, told.spent)
+        asking = rlm.asker(context, schema=told.schema, cite=told.cite, total=total, name=told.name)
+        async with rlm, asking as asker:
             with relaxed():
                 yield asker
 

@@ -1,4 +1,4 @@
-"""Who answers a batch: this process, several of this machine, or the workers of a database."""
+"""Who answers a batch: this process, several of this machine, the workers of a database, a plugin's cluster."""
 
 from __future__ import annotations
 
@@ -6,14 +6,19 @@ import sys
 from dataclasses import dataclass, replace
 
 from rlm_async.batch.here import Here
+from rlm_async.batch.installed import check_scheme, made
 from rlm_async.batch.leases import Leases, ceilings, check_lendable
+from rlm_async.batch.lending import Lending, Within
 from rlm_async.batch.processes import Processes
 from rlm_async.cli.batch_job import Settings, opened
+from rlm_async.core.placement import Placement
 from rlm_async.core.usage import Limits, Rates
 from rlm_async.errors import ConfigError
 from rlm_async.ports import Executor, Job
 
 POSTGRES = ("postgresql://", "postgres://")
+OPENS = f"{opened.__module__}:{opened.__name__}"
+"""What a plugin's worker opens."""
 _UNLIMITED = Limits(calls=None, tokens=None)
 
 
@@ -30,9 +35,9 @@ class Where:
         if self.workers < 1 or (self.items is not None and self.items < 1):
             raise ConfigError("--workers and --items: use a whole number of 1 or more")
         if self.executor is not None and not self.executor.startswith(POSTGRES):
-            raise ConfigError("--executor: name a database, postgresql://USER@HOST/NAME")
-        if self.executor is not None and self.workers > 1:
-            raise ConfigError("--workers is for processes of this machine; start `rlm-async worker` for --executor")
+            check_scheme(self.executor)
+        elif self.executor is not None and self.workers > 1:
+            raise ConfigError("--workers is not for a database: start `rlm-async worker` as often as you want")
 
 
 def executor_of(where: Where, settings: Settings) -> tuple[Executor, Job]:
@@ -43,13 +48,17 @@ def executor_of(where: Where, settings: Settings) -> tuple[Executor, Job]:
     check_lendable(settings.total, choices.limits)
     if "-" in settings.paths:
         raise ConfigError("standard input can be read once, and here several processes would have to: name a file")
-    if where.executor is None:
-        leases = Leases(ceilings(settings.total), ceilings(choices.limits), dict(settings.spent))
-        share = replace(settings, choices=replace(choices, rates=_share(choices.rates, where.workers)))
-        command = [sys.executable, "-m", "rlm_async", "worker", "--executor", "stdio"]
-        most = where.items or min(64, share.choices.rates.concurrency)
-        return Processes([*command, "--items", str(most)], where.workers, most=most, leases=leases), _lent(share)
-    return _postgres(where.executor, settings), _lent(settings)
+    if where.executor is not None and where.executor.startswith(POSTGRES):
+        return _postgres(where.executor, settings), _lent(settings)
+    leases = Leases(ceilings(settings.total), ceilings(choices.limits), dict(settings.spent))
+    share = replace(settings, choices=replace(choices, rates=_share(choices.rates, where.workers)))
+    most = where.items or min(64, share.choices.rates.concurrency)
+    if where.executor is not None:
+        lending = Lending(leases)
+        placement = Placement(url=where.executor, opens=OPENS, workers=where.workers, most=most)
+        return Within(made(placement, lending), lending), _lent(share)
+    command = [sys.executable, "-m", "rlm_async", "worker", "--executor", "stdio"]
+    return Processes([*command, "--items", str(most)], where.workers, most=most, leases=leases), _lent(share)
 
 
 def _postgres(url: str, settings: Settings) -> Executor:

@@ -45,7 +45,10 @@ def _run(serving: Serving) -> int:
         return _piped(serving)
     if serving.executor.startswith(("postgresql://", "postgres://")):
         return anyio.run(partial(_served, serving), backend="asyncio")
-    raise ConfigError(f"--executor {serving.executor!r}: name a database, postgresql://USER@HOST/NAME")
+    raise ConfigError(
+        f"--executor {serving.executor!r}: name a database, postgresql://USER@HOST/NAME; a plugin's cluster has "
+        "workers of its own"
+    )
 
 
 def _piped(serving: Serving) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Self
 
 from rlm_async.core.answer import Answer
@@ -122,6 +122,8 @@ def answered(item: Item, answer: Answer, *, cut: bool = False) -> ItemResult:
         "usage": usage,
         "run": answer.run,
     }
+    if answer.citations:
+        record["citations"] = [asdict(citation) for citation in answer.citations]
     if answer.limit:
         record["limit"] = answer.limit
     if cut:

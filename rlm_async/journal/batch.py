@@ -28,14 +28,17 @@ class Batch:
     What is in flight, or on its way to the disk, is for a cache in memory (`api/batching.py`) to share.
     """
 
-    def __init__(self, name: str, reader: Reader, clock: Callable[[], float] = time.monotonic) -> None:
-        """Share among the runs of batch `name`."""
+    def __init__(
+        self, name: str, reader: Reader, clock: Callable[[], float] = time.monotonic, *, resume: bool = True
+    ) -> None:
+        """Share among the runs of batch `name`; without `resume` only from the first one on that begins here."""
         self._name = name
         self._reader = reader
         self._clock = clock
         self._keys = Sieve()
         self._mine: set[int] = set()
         """Runs that this process has begun, from `_from` on."""
+        self._first: int | None = 0 if resume else None
         self._from = 0
         """The first run that others may still write to."""
         self._due = float("-inf")
@@ -45,6 +48,8 @@ class Batch:
         """A run of this process begins; learns what others have been answered meanwhile. Reads the disk."""
         with self._turn:
             self._mine.add(run)
+            if self._first is None:
+                self._first = self._from = run
             if self._clock() >= self._due:
                 self._look()
                 self._due = self._clock() + PERIOD
@@ -58,7 +63,7 @@ class Batch:
         raw = bytes.fromhex(key)
         if raw not in self._keys:
             return None
-        find = partial(self._reader.of_batch, self._name, raw)
+        find = partial(self._reader.of_batch, self._name, raw, self._first or 0)
         return await anyio.to_thread.run_sync(find, abandon_on_cancel=True)
 
     def _look(self) -> None:

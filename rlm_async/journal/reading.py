@@ -138,14 +138,14 @@ class Reader:
             run = str(rows[0]["origin"]) if rows else ""
         return Known(tuple(kept.values()), tuple(tools.values()))
 
-    def of_batch(self, batch: str, key: bytes) -> Completion | None:
-        """What any run of a batch was answered to a request."""
+    def of_batch(self, batch: str, key: bytes, first: int = 0) -> Completion | None:
+        """What any run of a batch, from number `first` on, was answered to a request."""
         query = (
             "SELECT completions.body FROM completions JOIN runs ON runs.number = completions.run"
-            " WHERE key = ? AND batch = ? AND completions.error = '' AND occurrence = 0 LIMIT 1"
+            " WHERE key = ? AND batch = ? AND runs.number >= ? AND completions.error = '' AND occurrence = 0 LIMIT 1"
         )
         with self._reading():
-            row = self._connection.execute(query, (key, batch)).fetchone()
+            row = self._connection.execute(query, (key, batch, first)).fetchone()
             return None if row is None else self._unpacker.unpack(row["body"], Completion)
 
     def runs_of_batch(self, batch: str, first: int) -> list[tuple[int, bool]]:

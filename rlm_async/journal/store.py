@@ -171,7 +171,7 @@ class Journal:
             if name not in self._batches:
                 while len(self._batches) >= _BATCHES:
                     del self._batches[next(iter(self._batches))]
-                self._batches[name] = Batch(name, self._reader)
+                self._batches[name] = Batch(name, self._reader, resume=self.resume)
             return self._batches[name]
 
     def _writing(self) -> Writer:

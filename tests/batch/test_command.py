@@ -261,3 +261,45 @@ def test_an_executor_that_cannot_be_had_is_told(run, options, says):
     done, _, _ = run([{"question": "x?"}], "yes", *options)
     assert done.returncode == 2
     assert says in done.stderr
+
+
+def test_fresh_uses_no_call_of_the_journal_again(run, tmp_path):
+    rows = [{"question": f"question {i}?"} for i in range(4)]
+    _, _, served = run(rows)
+    (tmp_path / "results.jsonl").unlink()
+    done, found, _ = run(rows, served, "--fresh", "--no-color")
+    assert done.returncode == 0, done.stderr
+    assert len(found) == 4
+    assert len(served.server.requests) == 8
+
+
+def test_a_journal_without_words_answers_nothing_again_and_holds_none(run, tmp_path):
+    rows = [{"question": "where is the treasure?", "context": "under the oak"}]
+    _, _, served = run(rows, "under the oak", "--journal-content", "none")
+    (tmp_path / "results.jsonl").unlink()
+    run(rows, served, "--journal-content", "none")
+    assert len(served.server.requests) == 2
+    journal = b"".join(path.read_bytes() for path in tmp_path.glob("results.jsonl.journal*"))
+    assert journal
+    assert b"oak" not in journal
+    done, _, _ = run(rows, served, "--journal-content", "some", "--overwrite")
+    assert done.returncode == 2
+    assert "choose one of full, no-context, none" in done.stderr
+
+
+def test_cited_answers_bring_their_quotes(run):
+    def reply(asked):
+        quote = "the whale was grey" if "grey" in asked.prompt else "nobody said so"
+        claim = {"claim": "it was grey", "document": "context", "quote": quote}
+        return json.dumps({"answer": "grey", "citations": [claim]})
+
+    rows = [
+        {"id": "a", "question": "which colour?", "context": "They say the whale was grey."},
+        {"id": "b", "question": "which colour?", "context": "They say the whale was blue."},
+    ]
+    done, found, _ = run(rows, reply, "--cite")
+    one, other = (next(line for line in found if line["id"] == name) for name in "ab")
+    assert (one["text"], one["status"]) == ("grey", "complete"), done.stderr
+    assert one["citations"][0]["quote"] == "the whale was grey"
+    assert one["citations"][0]["start"] == 9
+    assert other["status"] != "complete"
