@@ -45,6 +45,7 @@ class Server:
     def __init__(self, latency: float, parts: int) -> None:
         self.latency, self.code = latency, CODE.format(parts=parts)
         self.answered: dict[str, list[float]] = {}
+        self.asked: list[float] = []
         self.in_flight = self.peak = self.requests = 0
 
     async def complete(self, request: web.Request) -> web.Response:
@@ -53,6 +54,7 @@ class Server:
         root = messages[0]["role"] == "system"
         prompt = "\n".join(str(message["content"]) for message in messages)
         self.requests += 1
+        self.asked.append(time.monotonic())
         self.in_flight += 1
         self.peak = max(self.peak, self.in_flight)
         try:
@@ -78,12 +80,16 @@ class Server:
             }
         )  # fmt: skip
 
+    async def times(self, _: web.Request) -> web.Response:
+        return web.json_response({"requests": self.requests, "times": self.asked})
+
 
 async def serve(latency: float, parts: int) -> None:
     server = Server(latency, parts)
     app = web.Application(client_max_size=1 << 28)
     app.router.add_post("/v1/chat/completions", server.complete)
     app.router.add_get("/statistics", server.statistics)
+    app.router.add_get("/times", server.times)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0, backlog=4096)
@@ -140,7 +146,8 @@ class Run:
                 hundred = count // 100 * 100
                 if hundred and hundred not in self.memory:
                     self.memory[hundred] = resident(self.process.pid)
-                self.threads = processor(self.process.pid)
+                now = processor(self.process.pid)  # threads that have ended are not counted any more
+                self.threads = {name: max(spent, self.threads.get(name, 0.0)) for name, spent in now.items()}
             time.sleep(0.05)
         return self.count()
 
@@ -152,7 +159,7 @@ def resident(pid: int) -> tuple[int, int]:
 
 
 def processor(pid: int) -> dict[str, float]:
-    """Processor seconds of the event loop's thread, of the host's other threads, and of all processes below it."""
+    """Processor seconds of the event loop's thread, and of the host's other threads."""
     tick = os.sysconf("SC_CLK_TCK")
     found = {"loop": 0.0, "threads": 0.0}
     for thread in Path(f"/proc/{pid}/task").iterdir():
