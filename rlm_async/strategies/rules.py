@@ -202,5 +202,10 @@ def _written(rule: Rule) -> str:
     lines.append("[rules.costs]")
     for one in fields(Costs):
         span: Range = getattr(rule.costs, one.name)
-        lines.append(f"{one.name} = [{span.low:.3g}, {span.high:.3g}]")
+        lines.append(f"{one.name} = [{_figure(span.low)}, {_figure(span.high)}]")
     return "\n".join(lines) + "\n"
+
+
+def _figure(value: float) -> str:
+    """A number in three digits, or whole."""
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"  # noqa: PLR2004 - three digits
