@@ -62,7 +62,8 @@ def disjoint(parts: datasets.DatasetDict) -> None:
     assert sum(map(len, inputs)) == len(set().union(*inputs)), "an input is in two parts"
 
 
-def tiny(tokenizer: transformers.PreTrainedTokenizerBase) -> transformers.PreTrainedModel:
+def tiny(tokenizer: transformers.PreTrainedTokenizerBase, place: str) -> transformers.PreTrainedModel:
+    """A random model that is also on the disk, where trainers look for a second one like it."""
     config = transformers.LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=2,
@@ -72,7 +73,8 @@ def tiny(tokenizer: transformers.PreTrainedTokenizerBase) -> transformers.PreTra
         num_key_value_heads=1,
         max_position_embeddings=16_384,
     )
-    return transformers.LlamaForCausalLM(config)
+    transformers.LlamaForCausalLM(config).save_pretrained(place)
+    return transformers.AutoModelForCausalLM.from_pretrained(place)
 
 
 def common(place: str) -> dict[str, object]:
@@ -94,7 +96,7 @@ def sft_tokens(parts: datasets.DatasetDict, tokenizer: transformers.PreTrainedTo
     """TRL takes `input_ids` and `assistant_masks` as they are: its labels are the marked tokens and nothing else."""
     train = parts["train"]
     config = trl.SFTConfig(**common(place), max_length=None, shuffle_dataset=False)
-    trainer = trl.SFTTrainer(tiny(tokenizer), config, train_dataset=train, processing_class=tokenizer)
+    trainer = trl.SFTTrainer(tiny(tokenizer, place), config, train_dataset=train, processing_class=tokenizer)
     made = trainer.train_dataset
     for row, given in zip(made, train, strict=True):
         wanted = [
@@ -120,7 +122,7 @@ def sft_messages(
         completion_only_loss=True,
         assistant_only_loss=True,
     )
-    trainer = trl.SFTTrainer(tiny(tokenizer), config, train_dataset=train, processing_class=tokenizer)
+    trainer = trl.SFTTrainer(tiny(tokenizer, place), config, train_dataset=train, processing_class=tokenizer)
     twins = {row["info"]["id"]: row for row in tokens["train"]}
     equal = 0
     for row, given in zip(trainer.train_dataset, train, strict=True):
@@ -138,7 +140,7 @@ def dpo(parts: datasets.DatasetDict, tokenizer: transformers.PreTrainedTokenizer
     """TRL's own preparation of pairs, and a step on them."""
     train = parts["train"]
     config = trl.DPOConfig(**common(place), max_length=None)
-    trainer = trl.DPOTrainer(tiny(tokenizer), args=config, train_dataset=train, processing_class=tokenizer)
+    trainer = trl.DPOTrainer(tiny(tokenizer, place), args=config, train_dataset=train, processing_class=tokenizer)
     trainer.train()
     assert all(row["score_chosen"] > row["score_rejected"] for row in train)
     return {"rows": len(trainer.train_dataset)}
@@ -148,7 +150,7 @@ def grpo(parts: datasets.DatasetDict, tokenizer: transformers.PreTrainedTokenize
     """What TRL's online trainer asks of a data set: prompts that its template renders. Groups match their rewards."""
     train = parts["train"]
     for row in train:
-        assert len(row["completions"]) == len(row["rewards"]) == len(row["masks"])
+        assert len(row["answers"]) == len(row["rewards"]) == len(row["masks"])
         prompt = trl.apply_chat_template({"prompt": row["prompt"]}, tokenizer)["prompt"]
         assert prompt.endswith("<|im_start|>assistant\n")
 
@@ -159,9 +161,11 @@ def grpo(parts: datasets.DatasetDict, tokenizer: transformers.PreTrainedTokenize
     settings = {**common(place), "per_device_train_batch_size": 2}
     config = trl.GRPOConfig(**settings, num_generations=2, max_completion_length=4)
     few = train.select(range(min(2, len(train))))
-    trainer = trl.GRPOTrainer(tiny(tokenizer), reward, args=config, train_dataset=few, processing_class=tokenizer)
+    trainer = trl.GRPOTrainer(
+        tiny(tokenizer, place), reward, args=config, train_dataset=few, processing_class=tokenizer
+    )
     trainer.train()
-    return {"rows": len(train), "answers": sum(map(len, train["completions"]))}
+    return {"rows": len(train), "answers": sum(map(len, train["answers"]))}
 
 
 if __name__ == "__main__":

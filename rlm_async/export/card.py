@@ -26,7 +26,7 @@ _FORMATS = {
     "wrote, the one that ends its turn included. Read by TRL's SFTTrainer as it is.",
     "dpo": "`prompt`, `chosen`, `rejected` are messages: two answers to one prompt, with `score_chosen` and "
     "`score_rejected`, their rewards. Read by TRL's DPOTrainer.",
-    "grpo": "`prompt` are messages, `completions` the answers to it, `rewards` what each was worth, `masks` which of "
+    "grpo": "`prompt` are messages, `answers` those to it, `rewards` what each was worth, `masks` which of "
     "its messages the model wrote. TRL's GRPOTrainer reads `prompt` and asks anew; offline trainers read all.",
     "openai": "`messages`; those of the assistant have `weight` 1 where they are learned and 0 where not. No further "
     "fields are allowed there: the lines of `info/*.jsonl` belong to them, one by one.",

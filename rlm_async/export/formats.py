@@ -94,14 +94,17 @@ def dpo(samples: Sequence[Sample], shaping: Shaping) -> Iterator[Row]:
 
 
 def grpo(samples: Sequence[Sample], shaping: Shaping) -> Iterator[Row]:
-    """`prompt`, `completions` and their `rewards`: all answers to one prompt whose reward is known."""
+    """`prompt`, its `answers` and their `rewards`: all answers to one prompt whose reward is known.
+
+    TRL hands further columns to reward functions by their names, and `completions` is a name of its own there.
+    """
     for group in _groups(samples):
         known = [(reward, sample) for sample in group if (reward := shaping.weights.reward(sample.tree)) is not None]
         if len(known) < max(1, shaping.least):
             continue
         fields: Fields = {
             "prompt": messages(known[0][1].prompt),
-            "completions": [messages(_after(sample)) for _, sample in known],
+            "answers": [messages(_after(sample)) for _, sample in known],
             "masks": [[int(said.written) for said in sample.said] for _, sample in known],
             "rewards": [reward for reward, _ in known],
             "ids": [sample.id for _, sample in known],

@@ -93,7 +93,7 @@ def test_one_run_by_its_name_has_no_score_and_so_no_group(benched, tmp_path):
     assert "grpo needs scores" in done.stderr
     scored = (*own, "--scores", benched / "rows.jsonl", "-f", "grpo", "-o", tmp_path / "two.jsonl")
     assert invoked("export", name, *scored).exit_code == 0
-    assert all(len(row["rewards"]) == len(row["completions"]) for row in lines(tmp_path / "two.jsonl"))
+    assert all(len(row["rewards"]) == len(row["answers"]) for row in lines(tmp_path / "two.jsonl"))
 
 
 def test_what_cannot_be_is_told_before_anything_is_read(benched, tmp_path):

@@ -79,7 +79,7 @@ def test_the_moment_does_not_tell_prompts_apart():
 def test_groups_hold_what_was_rewarded():
     (row,) = made("grpo", *answers(0.2, 1.0, None))
     assert row["rewards"] == [0.2, 1.0]
-    assert [completion[0]["content"] for completion in row["completions"]] == ["a0", "a1"]
+    assert [answer[0]["content"] for answer in row["answers"]] == ["a0", "a1"]
     assert row["ids"] == ["r0/root", "r1/root"]
     assert made("grpo", *answers(0.2, 1.0), least=3) == []
 
