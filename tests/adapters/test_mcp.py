@@ -8,10 +8,10 @@ import os
 import socket
 import subprocess
 import sys
-from contextlib import asynccontextmanager
+import time
+from contextlib import suppress
 from pathlib import Path
 
-import anyio
 import pytest
 
 from rlm_async import RLM, ConfigError, Limits, at_depth
@@ -38,28 +38,30 @@ def code(source: str) -> str:
 
 def asking(source: str, *tools, **settings) -> tuple[RLM, ScriptedModel]:
     model = ScriptedModel(code(source))
-    return RLM(model, tools=tools, strategy="repl", **settings), model
+    return RLM(model, tools=tools, strategy="repl", **{"sandbox": "inline", **settings}), model
 
 
-@asynccontextmanager
-async def over_http():
-    """A server of its own process at a free port."""
+@pytest.fixture(scope="module")
+def url():
+    """A server in a process of its own at a free port, one for all tests that do not end it."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    process = await anyio.open_process([*COMMAND, str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen([*COMMAND, str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        with anyio.fail_after(60):
-            while True:
-                try:
-                    await (await anyio.connect_tcp("127.0.0.1", port)).aclose()
-                    break
-                except OSError:
-                    await anyio.sleep(0.05)
+        until = time.monotonic() + 60
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port)).close()
+                break
+            except OSError:
+                assert time.monotonic() < until, "the server did not start"
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(0.05)
         yield f"http://127.0.0.1:{port}/mcp"
     finally:
         process.kill()
-        await process.aclose()
+        process.wait()
 
 
 CALLS = """
@@ -85,28 +87,27 @@ ANSWERED = [
 
 
 async def test_code_calls_the_tools_of_a_command():
-    rlm, model = asking(CALLS, MCPServer(COMMAND))
+    rlm, model = asking(CALLS, MCPServer(COMMAND), sandbox="strict")
     assert (await rlm.ask("q", "c")).data == ANSWERED
     prompt = model.requests[0].messages[0].text
     assert "`price`: price(item: str, currency: str = 'EUR') -> dict: Look a price up. In whole units." in prompt
     assert "`items`: items(limit: int | None = None) -> list[str]: What is there." in prompt
 
 
-async def test_code_calls_the_tools_at_an_address_with_headers():
-    async with over_http() as url:
-        rlm, _ = asking(CALLS, MCPServer(url))
-        assert (await rlm.ask("q", "c")).data == ANSWERED
-        rlm, _ = asking('FINAL(header("x-shelf"))', MCPServer(url, headers={"X-Shelf": "third"}))
-        assert (await rlm.ask("q", "c")).text == "third"
+async def test_code_calls_the_tools_at_an_address_with_headers(url):
+    rlm, _ = asking(CALLS, MCPServer(url))
+    assert (await rlm.ask("q", "c")).data == ANSWERED
+    rlm, _ = asking('FINAL(header("x-shelf"))', MCPServer(url, headers={"X-Shelf": "third"}))
+    assert (await rlm.ask("q", "c")).text == "third"
 
 
-async def test_names_that_would_clash_begin_with_the_servers():
+async def test_names_that_would_clash_begin_with_the_servers(url):
     def price() -> str:
         """The caller's own."""
         return "own"
 
     source = 'FINAL([price(), test_shelf_price("tea")["price"], test_shelf_search("x"), test_shelf_llm_query("y")])'
-    rlm, model = asking(source, MCPServer(COMMAND), price)
+    rlm, model = asking(source, MCPServer(url), price)
     assert (await rlm.ask("q", "c")).data == ["own", 7, "shelf: x", "shelf: y"]
     assert "test_shelf_items" not in model.requests[0].messages[0].text
 
@@ -134,14 +135,14 @@ async def test_a_server_that_dies_is_an_error_of_the_call_and_not_of_the_run():
     assert (await rlm.ask("q", "c")).text == "ToolError: ValueError: end: Connection closed"
 
 
-async def test_only_some_tools_may_be_lent_and_only_at_some_depth():
+async def test_only_some_tools_may_be_lent_and_only_at_some_depth(url):
     def play(request):
         child = "at the child" in request.messages[-1].text
         return code("FINAL(price('tea')['price'])" if child else "FINAL(rlm_query('what is it at the child?', 'text'))")
 
     model = ScriptedModel(play)
-    lent = at_depth(MCPServer(COMMAND, only=["price"]), 1)
-    answer = await RLM(model, tools=[lent], strategy="repl", limits=Limits(depth=2)).ask("q", "c")
+    lent = at_depth(MCPServer(url, only=["price"]), 1)
+    answer = await RLM(model, tools=[lent], strategy="repl", sandbox="inline", limits=Limits(depth=2)).ask("q", "c")
     assert answer.data == 7
     root, child = (request.messages[0].text for request in model.requests)
     assert "price(" not in root
