@@ -7,7 +7,7 @@ import pytest
 
 vf = pytest.importorskip(
     "verifiers.v1",
-    reason="verifiers is not installed (400 MB, and it goes with no rlm-async[mcp]): plugins/rlm-async-verifiers/check",
+    reason="verifiers is not installed (450 MB, and it goes with no rlm-async[mcp]): plugins/rlm-async-verifiers/check",
 )
 
 from rlm_async.testing import LoopbackServer, Served  # noqa: E402 - the same
