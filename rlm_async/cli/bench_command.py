@@ -72,7 +72,7 @@ def run(  # noqa: PLR0917 - what can be typed, each an option of its own
     policy: Annotated[
         str,
         typer.Option(
-            "--policy", metavar="NAME,…", help="Of the simulated root: map-reduce, one-a-line, loop, bad-first."
+            "--policy", metavar="NAME,…", help="Of the simulated root: map-reduce, one-a-line, loop, bad-first, hasty."
         ),
     ] = "map-reduce",
     syntax_errors: Annotated[

@@ -77,7 +77,12 @@ RatePairs = Annotated[
     list[str] | None,
     typer.Option("--rate", metavar="NAME=AMOUNT", help="rpm=60, tpm=100k: requests and tokens a minute for a model."),
 ]
-StrategyName = Annotated[str, typer.Option("--strategy", metavar="NAME", help="auto, repl, guided or direct.")]
+StrategyName = Annotated[
+    str,
+    typer.Option(
+        "--strategy", metavar="NAME", help="auto, repl, guided or direct; auto:FILE, by rules of `advise --fit`."
+    ),
+]
 ProfileName = Annotated[
     str,
     typer.Option(
