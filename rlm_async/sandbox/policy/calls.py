@@ -211,9 +211,9 @@ def method_guards(  # noqa: C901  # one closure for each number of arguments: a 
     def method0(owner: object, name: str) -> object:
         kind = type(owner)
         if kind in shapes:
-            function = shapes[kind].get(name)
-            if function is not None and name not in owner.__dict__:
-                return function(owner)
+            shape = shapes[kind]
+            if name in shape and name not in owner.__dict__:
+                return shape[name](owner)
         else:
             try:
                 function = tables[kind][name]
@@ -225,9 +225,9 @@ def method_guards(  # noqa: C901  # one closure for each number of arguments: a 
     def method1(owner: object, name: str, first: object) -> object:
         kind = type(owner)
         if kind in shapes:
-            function = shapes[kind].get(name)
-            if function is not None and name not in owner.__dict__:
-                return function(owner, first)
+            shape = shapes[kind]
+            if name in shape and name not in owner.__dict__:
+                return shape[name](owner, first)
         else:
             try:
                 function = tables[kind][name]
@@ -241,9 +241,9 @@ def method_guards(  # noqa: C901  # one closure for each number of arguments: a 
     def method2(owner: object, name: str, first: object, second: object) -> object:
         kind = type(owner)
         if kind in shapes:
-            function = shapes[kind].get(name)
-            if function is not None and name not in owner.__dict__:
-                return function(owner, first, second)
+            shape = shapes[kind]
+            if name in shape and name not in owner.__dict__:
+                return shape[name](owner, first, second)
         else:
             try:
                 function = tables[kind][name]
@@ -257,9 +257,9 @@ def method_guards(  # noqa: C901  # one closure for each number of arguments: a 
     def method3(owner: object, name: str, first: object, second: object, third: object) -> object:
         kind = type(owner)
         if kind in shapes:
-            function = shapes[kind].get(name)
-            if function is not None and name not in owner.__dict__:
-                return function(owner, first, second, third)
+            shape = shapes[kind]
+            if name in shape and name not in owner.__dict__:
+                return shape[name](owner, first, second, third)
         else:
             try:
                 function = tables[kind][name]

@@ -7,7 +7,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from rlm_async.sandbox.policy.inlined import inlined
+from rlm_async.sandbox.policy.inlined import if_own, inlined
 from rlm_async.sandbox.policy.names import CALLED_DUNDERS, INTERNALS, TEXT_DUNDERS, is_dunder, is_guard_like
 from rlm_async.sandbox.policy.refusals import ATTRIBUTES, with_hint
 from rlm_async.sandbox.policy.rules import Rules, Scope
@@ -46,7 +46,9 @@ class Expressions(Rules):
         """`x.a` is read through a guard, and written on an object that a guard lets pass."""
         if not isinstance(node.ctx, ast.Load):
             self._check_attribute(node)
-            node.value = self.guarded("write", [self.seen(node.value)], node)
+            owner = self.seen(node.value)
+            written = self.guarded("write", [owner], node)
+            node.value = self.placed(if_own(owner, written), node) if isinstance(owner, ast.Name) else written
             return node
         if node.attr in TEXT_DUNDERS:
             return self.guarded("nameof", [self._owner(node.value), ast.Constant(node.attr)], node)

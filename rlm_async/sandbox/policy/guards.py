@@ -169,6 +169,7 @@ class Guards:
             "import": imports.whole, "import_from": imports.member,
             "mark": self._settling.mark, "settle": self._settling.settle, "leave": _leaving(self._settling),
             **{name: getattr(builtins, name) for name in PLAIN}, **FUNCTIONS,
+            "own": realm.own,
         }  # fmt: skip
 
 

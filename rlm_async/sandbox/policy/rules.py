@@ -10,6 +10,7 @@ from typing import Literal, TypeVar
 
 from RestrictedPython.transformer import RestrictingNodeTransformer
 
+from rlm_async.sandbox.policy.inlined import unless_lazy
 from rlm_async.sandbox.policy.names import HOST_FUNCTIONS, KEPT, SAFE_DUNDERS, guard, is_dunder, is_guard_like, mangled
 from rlm_async.sandbox.policy.refusals import BUILTINS, METHODS, NODES, with_hint
 
@@ -143,7 +144,8 @@ class Rules(RestrictingNodeTransformer):  # RestrictedPython ships no types
         """A visited expression whose value must be real; what cannot be a lazy value stays as it is."""
         if isinstance(node, _NEVER_LAZY):
             return node
-        return self.guarded("touch", [node], node)
+        real = self.guarded("touch", [node], node)
+        return self.placed(unless_lazy(node, real), node) if isinstance(node, ast.Name) else real
 
 
 _NEVER_LAZY = (
