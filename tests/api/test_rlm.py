@@ -244,6 +244,7 @@ def test_without_a_loop_and_inside_one_ask_sync_works():
         return rlm.ask_sync("q", "c")
 
     assert asyncio.run(notebook()).data == 7
+    assert anyio.run(notebook, backend="trio").data == 7
     with pytest.raises(ConfigError):
         rlm.ask_sync("", "c")
 
