@@ -122,7 +122,8 @@ def _blanked(name, text):
     for found in pattern.finditer(text):
         parts.append(text[at : found.start()])
         whole = found.group(0)
-        keep = 1 if found.lastgroup == "string" and len(whole) > 1 else 0
+        keep = {"string": 1, "triple": 3}.get(found.lastgroup, 0)
+        keep = keep if len(whole) >= 2 * keep else 0
         inner = whole[keep : len(whole) - keep]
         parts.append(
             whole[:keep] + "".join("\n" if sign == "\n" else " " for sign in inner) + whole[len(whole) - keep :]
@@ -216,8 +217,8 @@ def _indent_end(plain, opening, indent):
         return len(plain)
     for line in re.compile(r"^([ \t]*)(?=[^\s)\]}])", re.MULTILINE).finditer(plain, body + 1):
         if len(line.group(1).expandtabs(4)) <= indent:
-            return line.start()
-    return len(plain)
+            return opening + len(plain[opening : line.start()].rstrip())
+    return opening + len(plain[opening:].rstrip())
 
 
 def _closing(plain, offset):

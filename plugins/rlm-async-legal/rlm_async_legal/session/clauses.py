@@ -19,7 +19,7 @@ def _title(rest):
     rest = rest.strip(" \t\xa0.:-\u2013\u2014")
     found = re.match(r"(?P<title>[^.:;\n]{2,90}?)\s*(?:[.:](?=\s|$|\")|\s-\s|\u2014|$)", rest)
     title = found.group("title").strip() if found else ""
-    words = re.findall(r"[A-Za-z][\w'&-]*", title)
+    words = re.findall(r"[A-Za-z][\w'&-]*", title) if title[:1] not in ('"', "\u201c") else []
     large = [word for word in words if word[0].isupper()]
     return title if words and len(words) <= 12 and len(large) * 2 >= len(words) else ""
 

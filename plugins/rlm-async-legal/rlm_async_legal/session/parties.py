@@ -87,7 +87,8 @@ def dates(doc=None):
                 continue
             before = text[max(0, found.start() - 90) : found.start()].lower()
             after = text[found.end() : found.end() + 40].lower()
-            role = next((role for role, mark in _ROLES if re.search(mark, before)), "")
+            marks = [(near.end(), role) for role, mark in _ROLES for near in re.finditer(mark, before)]
+            role = max(marks)[1] if marks else ""
             if "effective date" in after:
                 role = "effective"
             made.append(

@@ -173,7 +173,7 @@ def claims(doc=None):
         for section in sections(name if name in _texts() else text) or [{"title": "", "start": 0, "end": len(text)}]:
             if re.search(_BIBLIOGRAPHY, section["title"]):
                 continue
-            for begin, sentence in _sentences(text, section["start"], section["end"]):
+            for begin, sentence in _sentences(text, *_body(text, section)):
                 if not _FINDING.search(sentence) or len(sentence) < 25:
                     continue
                 cites = [one for found in _CITED.finditer(sentence) for one in _keys(found)]
@@ -191,6 +191,16 @@ def claims(doc=None):
                     }
                 )
     return made
+
+
+def _body(text, section):
+    """Begin and end of a section without the line of its heading."""
+    begin, end = section["start"], section["end"]
+    if section["title"]:
+        begin += len(text[begin:end]) - len(text[begin:end].lstrip())
+        line = text.find("\n", begin, end)
+        begin = end if line < 0 else line + 1
+    return begin, end
 
 
 def _sentences(text, begin, end):

@@ -62,14 +62,16 @@ def _ended(name, text):
 
 
 def _last_word(said):
-    """The last turn that says whether it is solved, and what it says; a customer's word outweighs an agent's after it."""
-    for keep in ("customer", None):
-        for turn in reversed(said):
-            if keep and turn["role"] != keep:
-                continue
-            solved, unsolved = _SOLVED.search(turn["text"]), _UNSOLVED.search(turn["text"])
-            if solved or unsolved:
-                return turn, bool(solved) and not (unsolved and unsolved.start() > solved.start())
+    """The turn that speaks of it last, and whether it says solved; nothing older than the customer's last words.
+
+    Those come first: an agent who closes a ticket behind them knows no better than they do.
+    """
+    spoke = [i for i, turn in enumerate(said) if turn["role"] == "customer"]
+    tail = said[spoke[-1] :] if spoke else said
+    for turn in [*tail[:1], *reversed(tail[1:])] if spoke else reversed(tail):
+        solved, unsolved = _SOLVED.search(turn["text"]), _UNSOLVED.search(turn["text"])
+        if solved or unsolved:
+            return turn, bool(solved) and not (unsolved and unsolved.start() > solved.start())
     return None
 
 

@@ -25,6 +25,12 @@ _FIELD = re.compile(
 )
 _NO_NAME = frozenset(
     [
+        "from",
+        "to",
+        "cc",
+        "bcc",
+        "sent",
+        "subject",
         "note",
         "warning",
         "error",
@@ -137,7 +143,18 @@ def _spoken_at(text):
                 found.group("time") or found.group("late") or "",
             )
         )
-    return marks or _mails(text)
+    return marks or _mails(text) or _by_role(text)
+
+
+def _by_role(text):
+    """A chat in which only roles speak (`Customer: …`, `Agent: …`): lines that would be a header, had anybody else spoken."""
+    found = [
+        mark for mark in _TURN.finditer(text) if any(p.search(mark.group("who")) for p in (_AGENT, _CUSTOMER, _BOT))
+    ]
+    several = len({mark.group("who") for mark in found}) > 1
+    return (
+        [(mark.start(), mark.end(), " ".join(mark.group("who").split()), "", "") for mark in found] if several else []
+    )
 
 
 def _named_so(who, found):
