@@ -119,7 +119,7 @@ async def replay(
             model=answering if ring is None else ring(answering),
             info=lambda name: infos.get(name) or ModelInfo(name=name),
             sandboxes=sandboxes,
-            strategies=strategies(policy(played.record.folding)),
+            strategies=strategies(policy(played.record.folding), played.record.strategy),
             sub_model=played.record.sub_model,
             models=frozenset(infos),
             clock=anyio.current_time,
@@ -168,7 +168,7 @@ async def replay_from(
 
 def _live(played: Played, resources: Resources, sinks: tuple[Sink, ...]) -> Equipment:
     record, playback = played.record, played.playback
-    named = strategies(policy(record.folding))
+    named = strategies(policy(record.folding), record.strategy)
     return Equipment(
         model=Cache(resources.table, playback),
         info=resources.table.info,

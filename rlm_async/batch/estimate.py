@@ -15,7 +15,7 @@ from rlm_async.batch.survey import Survey
 from rlm_async.core.data import Data
 from rlm_async.core.usage import Limits, ModelInfo, Rates
 from rlm_async.strategies.deciding import comfort
-from rlm_async.strategies.rules import Shape, shipped
+from rlm_async.strategies.rules import Shape, is_auto, rules_of, shipped
 
 CHARACTERS = 4
 """Of one token, in English."""
@@ -170,8 +170,9 @@ def _sizes(survey: Survey, setting: Setting) -> Iterator[tuple[float, int]]:
 def _item(size: float, setting: Setting) -> tuple[Range, Range, Range]:
     """Calls, tokens and dollars of one item about a text of `size` tokens."""
     shapes: tuple[Shape, Shape] = ("lookup", "survey")
-    short = min(comfort(shipped().of(setting.model.name, shape), setting.model) for shape in shapes)
-    direct = setting.strategy == "direct" or (setting.strategy == "auto" and size <= short)
+    rules = rules_of(setting.strategy) if is_auto(setting.strategy) else shipped()
+    short = min(comfort(rules.of(setting.model.name, shape), setting.model) for shape in shapes)
+    direct = setting.strategy == "direct" or (is_auto(setting.strategy) and size <= short)
     if direct:
         return (
             Range(1, 1),

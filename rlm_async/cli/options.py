@@ -89,7 +89,7 @@ ProfileName = Annotated[
         "--profile",
         metavar="NAME",
         help="What prompts, functions and loading are tailored to: auto takes the installed one that fits the input, "
-        f"plain none. Installed: {', '.join(installed_profiles()) or 'none'}.",
+        f"plain none; or a FILE.toml. Installed: {', '.join(installed_profiles()) or 'none'}.",
     ),
 ]
 SandboxMode = Annotated[

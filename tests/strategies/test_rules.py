@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import anyio
 import pytest
 
 from rlm_async.core.usage import ModelInfo, Price
@@ -119,14 +120,19 @@ def test_rules_that_are_not_there_are_an_error_before_anything_runs(tmp_path):
 
 def test_auto_goes_by_the_rules_of_a_file_and_no_deeper_than_they_say(tmp_path):
     from rlm_async import RLM, Limits
+    from rlm_async.api.replaying import replay
     from rlm_async.core.events import RunStarted, StrategyChosen
+    from rlm_async.journal import Journal
     from rlm_async.testing import ScriptedModel
 
     path = tmp_path / "rules.toml"
     path.write_text(Rules((Rule(direct_tokens=5, depth=1),)).written(), "utf-8")
     model = ScriptedModel(["```repl\nFINAL(rlm_query('Yes?'))\n```", "yes"])
-    rlm = RLM(model, strategy=f"auto:{path}", limits=Limits(depth=3))
+    rlm = RLM(model, strategy=f"auto:{path}", limits=Limits(depth=3), journal=tmp_path / "runs.sqlite")
     answer = rlm.ask_sync("Is it so?", "some words that are more than five tokens")
     assert answer.text == "yes"
     assert next(event.limits.depth for event in answer.trace if isinstance(event, RunStarted)) == 1
     assert [event.strategy for event in answer.trace if isinstance(event, StrategyChosen)] == ["repl"]
+    with Journal(tmp_path / "runs.sqlite") as journal:
+        replayed = anyio.run(replay, journal, "last")
+    assert replayed.answer.text == "yes"
