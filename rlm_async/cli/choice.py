@@ -18,7 +18,6 @@ from rlm_async.journal import Journal
 from rlm_async.journal.records import CONTENTS, Content
 from rlm_async.models.local.choice import choose, is_local
 from rlm_async.ports import Sink, ToolSource
-from rlm_async.sandbox.factory import Mode
 
 
 def model_named(given: str | None, api_base: str | None, environ: Mapping[str, str]) -> str:
@@ -103,14 +102,3 @@ def journal_content(text: str) -> Content:
         if text == content:
             return content
     raise ConfigError(f"--journal-content {text!r}: choose one of {', '.join(CONTENTS)}")
-
-
-def sandbox_mode(mode: str | None) -> Mode | None:
-    """The mode that `--sandbox` names, where walls are tried; raises ConfigError."""
-    if mode is None:
-        return None
-    if mode == "strict":
-        return "strict"
-    if mode == "process":
-        return "process"
-    raise ConfigError(f"--sandbox {mode!r}: choose strict or process")

@@ -11,14 +11,15 @@ from pathlib import Path
 
 import anyio
 
-from rlm_async.cli.choice import sandbox_mode
 from rlm_async.cli.streams import write, write_line
 from rlm_async.cli.text import as_json as json_line
 from rlm_async.cli.text import one_line, visible
 from rlm_async.contexts import load_async
 from rlm_async.core.context import EMPTY
 from rlm_async.errors import ConfigError
-from rlm_async.sandbox.trial import Report, exec_file
+from rlm_async.sandbox import named
+from rlm_async.sandbox.factory import Mode
+from rlm_async.sandbox.trial import Report, exec_cells, exec_file
 
 _LONGEST = 2_000
 
@@ -32,7 +33,8 @@ class Trial:
     context: Sequence[str] = ()
     require: Sequence[str] = ()
     without: Sequence[str] = ()
-    mode: str | None = None
+    sandbox: str | None = None
+    """Its name, `strict` where there is none; see `sandbox.named`."""
 
 
 def executed(trial: Trial, *, as_json: bool) -> int:
@@ -48,8 +50,14 @@ def executed(trial: Trial, *, as_json: bool) -> int:
 async def _executed(trial: Trial) -> Report:
     source = _source(trial.file)
     context = await load_async(list(trial.context)) if trial.context else EMPTY
-    mode = sandbox_mode(trial.mode) or "strict"
-    return await exec_file(source, context, require=trial.require, without=trial.without, mode=mode)
+    name = trial.sandbox or "strict"
+    if name in {"strict", "process"}:
+        mode: Mode = "strict" if name == "strict" else "process"
+        return await exec_file(source, context, require=trial.require, without=trial.without, mode=mode)
+    if trial.require or trial.without:
+        raise ConfigError(f"--require and --without choose among our own walls; the sandbox {name!r} has its own")
+    async with named.opened(name) as factory:
+        return await exec_cells(factory, source, context)
 
 
 def _source(file: str) -> str:

@@ -36,6 +36,12 @@ def test_sandbox_exec_runs_cells_behind_the_wall(process, cells):
     assert {"policy", "process"} <= set(told["layers"])
 
 
+def test_sandbox_exec_runs_cells_in_any_sandbox(command, cells):
+    done = command("sandbox", "exec", cells, "--json", "--sandbox", "inline")
+    assert json.loads(done.stdout)["layers"] == ["policy"]
+    assert json.loads(done.stdout)["outcome"] == "ok"
+
+
 def test_sandbox_exec_speaks_plainly_to_a_person(process, tmp_path):
     (tmp_path / "book.txt").write_text("Call me Ishmael.")
     done = process(
@@ -55,7 +61,8 @@ def test_sandbox_exec_speaks_plainly_to_a_person(process, tmp_path):
         (("cells.py", "--require", "moat"), "moat"),
         (("cells.py", "--without", "process"), "process"),
         (("cells.py", "--context", "missing"), "missing does not exist"),
-        (("cells.py", "--sandbox", "open"), "choose strict or process"),
+        (("cells.py", "--sandbox", "open"), "there is no sandbox 'open'"),
+        (("cells.py", "--sandbox", "inline", "--require", "uid"), "'inline' has its own"),
         (("blob.py",), "not UTF-8"),
     ],
 )
