@@ -19,6 +19,7 @@ import asyncio
 import gc
 import math
 import random
+import resource
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -44,12 +45,16 @@ answer["ready"] = True
 
 @dataclass(frozen=True)
 class Costs:
-    """Processor seconds and bytes; `row` is an item's way through the database, all processes together."""
+    """Processor seconds and bytes; `jail` is spent beside the event loop, in the jailed process of a program.
+
+    `row` is an item's way through the database, all processes together.
+    """
 
     call: float
     program: float
     single: float
     held: float
+    jail: float = 0.0
     row: float = 0.0
 
 
@@ -63,6 +68,8 @@ class Plan:
     cap: int
     workers: int = 1
     rpm: int | None = None
+    cores: int = 2
+    """Of each worker's machine; its event loop has one at most."""
 
 
 def script(parts: int):
@@ -84,6 +91,21 @@ async def processor_time(parts: int | None, items: int) -> float:
         async for result in rlm.batch(questions):
             assert result.status == "complete", result.record
         return (time.process_time() - began) / items
+
+
+def jailed(items: int) -> float:
+    """Seconds of processor time for each item in its jailed process, from fork to end."""
+    spent = []
+    for count in (4, 4 + items):  # the zygote's start is in both
+        before = below()
+        asyncio.run(processor_time(8, count))
+        spent.append(below() - before)
+    return (spent[1] - spent[0]) / items
+
+
+def below() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 async def held(items: int) -> float:
@@ -145,7 +167,7 @@ async def through_database(url: str, items: int) -> float:
 
 
 async def measured(options: argparse.Namespace) -> Costs:
-    items = 12 if options.small else 200
+    items = 12 if options.small else options.items
     few, many = await processor_time(2, items), await processor_time(18, items)
     call = (many - few) / 16
     row = await through_database(options.postgres, 40 if options.small else 2_000) if options.postgres else 0.0
@@ -162,10 +184,12 @@ def bounds(plan: Plan, costs: Costs) -> dict[str, float]:
     """Seconds that each of the four takes by itself, and the tail."""
     calls = plan.items * (plan.parts + 1 if plan.parts else 1)
     item = costs.program + (plan.parts + 1) * costs.call if plan.parts else costs.single
+    jail = costs.jail if plan.parts else 0.0
     return {
         "calls at the cap": calls * plan.latency / (plan.cap * plan.workers),
         "calls at the rate": 0.0 if plan.rpm is None else calls * 60 / plan.rpm,
-        "processor of a worker": plan.items * item / plan.workers,
+        "the event loop of a worker": plan.items * item / plan.workers,
+        "the processors of a worker": plan.items * (item + jail) / (plan.workers * plan.cores),
         "the database": plan.items * costs.row,
         "the last item": plan.latency * (2 if plan.parts else 1),
     }
@@ -207,23 +231,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--postgres", metavar="URL")
     parser.add_argument("--small", action="store_true")
+    parser.add_argument("--items", type=int, default=200, help="to measure with; twenty times as many are simulated")
     options = parser.parse_args()
-    costs = asyncio.run(measured(options))
+    costs = replace(asyncio.run(measured(options)), jail=jailed(12 if options.small else options.items))
     print("measured")
     print(f"  a call below a program   {costs.call * 1e3:8.2f} ms of a processor")
     print(f"  an item with a program   {costs.program * 1e3:8.2f} ms")
+    print(f"  its jailed process       {costs.jail * 1e3:8.2f} ms, beside it")
     print(f"  an item of a single call {costs.single * 1e3:8.2f} ms")
     print(f"  an item in hand          {costs.held / 1e3:8.1f} kB, without the jailed worker of a program")
     if options.postgres:
         print(f"  through the database     {costs.row * 1e3:8.2f} ms on the clock")
-    print("predicted for a million items of 8 sub-calls at 2 s, 256 in flight for each worker")
+    print("predicted for a million items of 8 sub-calls at 2 s, 256 in flight for each worker of 2 processors")
     for workers in (1, 4, 16, 64):
         plan = Plan(items=1_000_000, parts=8, latency=2.0, cap=256, workers=workers)
         slow = max(bounds(plan, costs), key=lambda name: bounds(plan, costs)[name])
         print(f"  {workers:>3} workers   {shown(predicted(plan, costs)):>12}   held up by {slow}")
     print("simulated, single calls at 2 s, on a virtual clock (processor time does not pass there)")
-    waiting = replace(costs, call=0.0, program=0.0, single=0.0, row=0.0)
-    items = 400 if options.small else 4_000
+    waiting = replace(costs, call=0.0, program=0.0, single=0.0, jail=0.0, row=0.0)
+    items = 400 if options.small else 20 * options.items
     for plan in (
         Plan(items=items, parts=0, latency=2.0, cap=64),
         Plan(items=items, parts=0, latency=2.0, cap=256),

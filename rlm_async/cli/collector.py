@@ -1,8 +1,9 @@
 """Python's search for cycles, relaxed: a process that answers many items makes and drops objects all the time.
 
-By default every 700 new objects start a search, and each tenth of a tenth of those goes through all that is alive:
-with 256 calls in flight that was a seventh of a batch's processor time. What is loaded by now lives as long as
-the process.
+By default every 700 new objects start a search, and each hundredth search goes through all that is alive, modules
+included: that was a seventh of a batch's processor time. What is loaded by now lives as long as the process and is
+left out. Seldomer still would be cheaper and is not done: with searches every 10,000 objects what waited to be found
+took 12 MB more after 600 items, with these the memory stays flat.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-OBJECTS = (10_000, 20, 50)
+OBJECTS = (2_000, 5, 5)
 """New objects until the youngest are searched, and how often that until older ones are (see `gc.set_threshold`)."""
 
 

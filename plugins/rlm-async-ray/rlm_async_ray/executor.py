@@ -6,6 +6,7 @@ the others once; when that worker dies too, it is asked alone; and when it kills
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -199,7 +200,12 @@ def _connect(url: str) -> bool:
     scheme, _, address = url.partition(":")
     where = url if address.startswith("//") else address or None
     try:
-        ray.init(address=where, include_dashboard=None if where else False, log_to_driver=False)
+        ray.init(
+            address=where,
+            include_dashboard=None if where else False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,  # the line at the bottom is ours
+        )
     except (ConnectionError, RayError, RuntimeError, ValueError) as error:
         raise ConfigError(f"--executor {scheme}: the cluster cannot be used: {_line(error)}") from error
     return True
