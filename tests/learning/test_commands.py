@@ -41,6 +41,20 @@ def test_learn_writes_a_profile_and_says_what_it_is_worth(command, tmp_path):
     assert load(str(tmp_path / "needles.toml")).rules == tuple(told["rules"])
 
 
+def test_gepa_searches_where_it_is_asked_to(command, monkeypatch):
+    pytest.importorskip("gepa", reason="the extra `learn` is not installed")
+    from rlm_async.cli import learn
+
+    monkeypatch.setattr(learn, "_say", lambda typed, model: lambda prompt: "```\n- Look before you ask.\n```")
+    done = command(
+        "learn", "sniah", "--size", "2k", "--windows", "3", "--clock", "virtual", "--gepa", "7", "--reflect", "scripted",
+        "--json", "-q",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.stderr
+    assert done.stdout.count("\n") == 1  # GEPA's own log is not in the way
+    assert json.loads(done.stdout)["rounds"] == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
