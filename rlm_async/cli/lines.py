@@ -13,6 +13,7 @@ from rlm_async.cli.text import one_line, visible
 from rlm_async.core import events
 from rlm_async.core.events import Event
 from rlm_async.core.graph import State
+from rlm_async.core.profile import PLAIN
 from rlm_async.engine.recorder import Clock
 
 EVERY, SELDOM = 5.0, 30.0
@@ -40,6 +41,8 @@ class Lines:
         match event:
             case events.RunStarted():
                 self._began = self._told = self._clock()
+                if event.query.profile != PLAIN.name:
+                    self.say(f"profile: {event.query.profile}")
             case events.StrategyChosen(node=0):
                 self.say(f"answering with {event.strategy}: {event.reason}")
             case events.NodeMoved(state=State.FAILED) if self.progress.nodes[event.node].depth:

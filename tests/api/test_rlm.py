@@ -192,7 +192,7 @@ async def test_a_path_is_read_and_a_str_is_the_text(tmp_path):
         (lambda: RLM(ScriptedModel("x"), limits=Limits(depth=-1)), "depth=-1"),
         (lambda: RLM(ScriptedModel("x"), limits=Limits(usd=0)), "usd=0"),
         (lambda: RLM(ScriptedModel("x"), rates=Rates(concurrency=0)), "concurrency=0"),
-        (lambda: RLM(ScriptedModel("x"), profile="legal"), "no profile 'legal'"),
+        (lambda: RLM(ScriptedModel("x"), profile="nobodys"), "no profile 'nobodys'"),
         (lambda: RLM(ScriptedModel("x"), tools=[lambda x: x]), "not a lambda"),
         (lambda: RLM(ScriptedModel("x"), tools=[len, len]), "two tools are named 'len'"),
     ],

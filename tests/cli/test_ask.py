@@ -115,7 +115,7 @@ def test_strict_makes_a_partial_answer_an_error(command, endpoint, text):
         (("who?", "--depth", "-1"), "depth=-1"),
         (("who?", "--concurrency", "0"), "concurrency=0"),
         (("who?", "--strategy", "magic"), "no strategy 'magic'"),
-        (("who?", "--profile", "legal"), "no profile 'legal'"),
+        (("who?", "--profile", "nobodys"), "no profile 'nobodys'"),
         (("who?", "--sandbox", "none"), "there is no sandbox 'none'"),
         (("who?", "--schema", "missing.json"), "cannot read the schema missing.json"),
         (("who?", "--journal", "runs.db", "--journal-content", "some"), "full, no-context, none"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from importlib.metadata import EntryPoint
 
@@ -10,6 +11,12 @@ from typer.testing import CliRunner
 
 from rlm_async.cli import options, profiles
 from rlm_async.cli.app import app
+from rlm_async.cli.lines import Lines
+from rlm_async.cli.progress import Progress
+from rlm_async.core.context import Context
+from rlm_async.core.events import RunStarted
+from rlm_async.core.query import Query
+from rlm_async.core.usage import Limits
 from rlm_async.errors import ConfigError
 from rlm_async.profiles import template
 from rlm_async.testing import profile_conformance
@@ -100,3 +107,11 @@ def test_the_help_names_what_is_installed(monkeypatch):
     entries = [EntryPoint("b", "x:y", "rlm_async.profiles"), EntryPoint("a", "x:y", "rlm_async.profiles")]
     monkeypatch.setattr(options, "entry_points", lambda group: entries)
     assert options.installed_profiles() == ["a", "b"]
+
+
+@pytest.mark.parametrize(("profile", "lines"), [("legal", ["profile: legal"]), ("plain", [])])
+def test_the_profile_that_was_taken_is_told(profile, lines):
+    stream = io.StringIO()
+    query = Query(prompt="Which?", context=Context.of("text"), model="m", profile=profile)
+    Lines(Progress(), stream, lambda: 0.0)(RunStarted(at=0.0, run="r1", started=0.0, query=query, limits=Limits()))
+    assert stream.getvalue().splitlines() == lines
