@@ -40,7 +40,7 @@ HOSTILE = (
     LOOP,
     "x = []\nwhile True: x.append('a' * 1_000_000 + str(len(x)))",
     "while True: print('flood' * 1000)",
-    LOOP,
+    "import os\nos.fork()",
 )
 MEGABYTES = 100
 

@@ -405,6 +405,21 @@ def test_settings_have_the_defaults_of_the_contract():
     assert Interpreter("x", FakeLink(), settings).run("1")["stdout"] == "1\n"
 
 
+def test_an_interpreter_made_for_nobody_serves_the_session_that_it_is_told_of():
+    link = FakeLink()
+    interpreter = Interpreter("", link, Settings(window=1, output_characters=5))
+    tools = {"look": "looks", "len": "counts otherwise", "llm_query": "stays ours"}
+    interpreter.begin("the context", Settings(tools=tools, answer_bytes=20, window=8))
+    told = interpreter.run("print(context, peek(3), look(1), len(2))\nprint(llm_query_batched(['a', 'b', 'c']))")
+    assert told["error"] is None
+    assert told["stdout"] == "the context the ['look', [1], {}] ['len', [2], {}]\n[' yes a ', ' yes b ', ' yes c ']\n"
+    assert link.peak == 3
+    assert interpreter.run("look, llm_query = 1, 2")["error"] is None
+    assert interpreter.run("print(look(2), llm_query('q'))")["stdout"] == "['look', [2], {}]  yes q \n"
+    assert interpreter.variables() == {}
+    assert interpreter.run("FINAL('x' * 40)")["error"]["type"] == "AnswerTooLarge"
+
+
 AT_THE_BORDER = [
     "' '.join(llm_query(c) for c in xs)", "' '.join(map(llm_query, xs))", "sorted(llm_query(c) for c in xs)", "max(map(llm_query, xs))",
     "' '.join(reversed([llm_query(c) for c in xs]))", "re.sub('x', lambda m: llm_query('q'), 'axb')", "str.join(' ', map(llm_query, xs))",
