@@ -62,7 +62,7 @@ async def test_the_advice_counts_against_the_window():
 
     long = Profile(name="long", about="a poem", advice="Mind the verses. " * 200)
     await RLM(Narrow("yes"), strategy="direct", profile=POEM).ask("Why?", "a rose")
-    with pytest.raises(ContextOverflow, match="the window of .* holds 400"):
+    with pytest.raises(ContextOverflow, match=r"the window of .* holds 400"):
         await RLM(Narrow("yes"), strategy="direct", profile=long).ask("Why?", "a rose")
 
 
