@@ -3,7 +3,7 @@
 *Measured* on this machine, in this process, with a scripted model: processor time of one call below a program
 (the slope over items with few and with many sub-calls), of one item with a jailed worker (its intercept), of
 one item that is a single call, and memory for each item in hand. With `--postgres URL` also of one item through
-the database. *Predicted* is the slowest of four: calls at the cap, calls at the rate, processor time of the
+the database. *Predicted* is the slowest of five: calls at the cap, calls at the rate, the event loops and the processors of the
 workers, and the database; plus the last item alone. *Simulated* is the same batch on a virtual clock, where
 only waiting takes time: it checks the first two and the tail.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
@@ -11,7 +12,7 @@ from rlm_async.batch.sources import Form, items_of
 from rlm_async.batch.tables import rows
 from rlm_async.batch.template import Template
 
-GOOD = 76
+GOOD = 152
 CODE = """```repl
 answer["content"] = llm_query("which? " + context)
 answer["ready"] = True
@@ -34,16 +35,22 @@ def read(path, template=None):
 @pytest.mark.timeout(200)
 def test_five_percent_poison_harms_nobody(command, endpoint, tmp_path):
     (tmp_path / "binary.bin").write_bytes(bytes(range(256)) * 100)
+    with (tmp_path / "huge.txt").open("wb") as huge:
+        huge.truncate(3_000_000_000)  # a hole: it takes no room on the disk
     poison = [
         b'{"id": "binary", "question": "\xff\xfe\x00\x81"}',
         b'{"id": "empty", "question": "  "}',
         json.dumps({"id": "file", "question": "x?", "paths": [str(tmp_path / "binary.bin")]}).encode(),
+        json.dumps({"id": "huge", "question": "x?", "paths": [str(tmp_path / "huge.txt")]}).encode(),
         b"[" * 100_000,
     ]
     hostile = [json.dumps({"id": f"hostile-{kind}", "question": kind}).encode() for kind in ("escape", "bomb")]
     good = [json.dumps({"id": f"g{n}", "question": "which?", "context": f"n{n}"}).encode() for n in range(GOOD)]
     lines = [*good[:30], *poison, *good[30:50], *hostile, *good[50:]]
-    (tmp_path / "q.jsonl").write_bytes(b"\n".join(lines))
+    with (tmp_path / "q.jsonl").open("wb") as file:
+        file.write(b"\n".join(lines) + b"\n")
+        file.seek(tables.LONGEST_ROW + 100, os.SEEK_CUR)  # a row that is too long, a hole as well
+        file.write(b"\n")
 
     def play(asked):
         if asked.body["messages"][0]["role"] != "system":
@@ -57,15 +64,17 @@ def test_five_percent_poison_harms_nobody(command, endpoint, tmp_path):
         "batch", tmp_path / "q.jsonl", "-o", out, "--strategy", "repl", "--limit", "turns=2", *served.options
     )  # fmt: skip
     found = {line["id"]: line for line in map(json.loads, out.read_text().splitlines())}
-    assert len(found) == len(lines), done.stderr
+    assert len(found) == len(lines) + 1 == GOOD + 8, done.stderr
     for n in range(GOOD):
         assert (found[f"g{n}"]["status"], found[f"g{n}"]["text"]) == ("complete", f"n{n}")
     bad = {name: line for name, line in found.items() if line["status"] != "complete"}
-    assert {"empty", "file", "hostile-escape", "hostile-bomb"} <= set(bad)
-    assert len(bad) == 6
+    assert {"empty", "file", "huge", "hostile-escape", "hostile-bomb"} <= set(bad)
+    assert len(bad) == 8
     assert done.returncode == 1
     assert "no question" in bad["empty"]["error"]
     assert "binary.bin" in bad["file"]["error"]
+    assert "huge.txt" in bad["huge"]["error"]
+    assert any("longer than 256 MB" in line["error"] for line in bad.values())
 
 
 def test_a_line_that_is_too_long_is_named_and_skipped(tmp_path, monkeypatch):
