@@ -74,7 +74,12 @@ def command(*words: object) -> None:
 
 def rows(folder: Path) -> list[dict]:
     """The rows of all parts."""
-    return [json.loads(line) for path in sorted(folder.glob("*.jsonl")) for line in path.open(encoding="utf-8")]
+    return [
+        json.loads(line)
+        for path in sorted(folder.glob("*.jsonl"))
+        for line in path.read_text("utf-8").split("\n")
+        if line
+    ]
 
 
 def check(tokens: Path, messages: Path, address: str, key: str) -> dict[str, int]:

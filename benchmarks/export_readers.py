@@ -39,7 +39,11 @@ def main() -> None:
     tokenizer = transformers.AutoTokenizer.from_pretrained(asked.gguf.parent, gguf_file=asked.gguf.name)
     tokenizer.chat_template = GENERATION
     tokenizer.pad_token = tokenizer.eos_token
-    loaded = {path.parent.name: datasets.load_dataset(str(path.parent)) for path in asked.folder.glob("*/README.md")}
+    cache = tempfile.TemporaryDirectory()  # a cache of one's own: it is known by a folder's last name
+    loaded = {
+        path.parent.name: datasets.load_dataset(str(path.parent), cache_dir=cache.name)
+        for path in asked.folder.glob("*/README.md")
+    }
     counts: dict[str, object] = {
         name: {part: len(rows) for part, rows in parts.items()} for name, parts in sorted(loaded.items())
     }

@@ -22,7 +22,7 @@ def add_to(app: typer.Typer) -> None:
 def export(  # noqa: PLR0917 - what can be typed, each an option of its own
     runs: Annotated[
         list[str],
-        typer.Argument(metavar="RUNS…", help="Names of runs, journal files, files with scores, folders of these."),
+        typer.Argument(metavar="RUNS", help="Names of runs, journal files, files with scores, folders of these."),
     ],
     form: Annotated[str, typer.Option("--format", "-f", help="sft, dpo, grpo, openai or sharegpt.")],
     output: Annotated[
@@ -66,7 +66,10 @@ def export(  # noqa: PLR0917 - what can be typed, each an option of its own
         str | None,
         typer.Option("--tokens", metavar="URL|local:NAME", help="sft: tokens and their mask, by a llama.cpp server."),
     ] = None,
-    api_key_env: options.ApiKeyEnv = None,
+    api_key_env: Annotated[
+        str | None,
+        typer.Option("--api-key-env", metavar="NAME", help="--tokens: environment variable with that server's key."),
+    ] = None,
     inputs: Annotated[
         list[str] | None,
         typer.Option("--input", metavar="PATH", help="The input of runs that were kept without it; again."),
@@ -101,7 +104,7 @@ def export(  # noqa: PLR0917 - what can be typed, each an option of its own
             compared=(gap, least),
             split=(split, seed),
             tokens=tokens,
-            api_key=options.key_of(api_key_env, tokens, os.environ) if tokens else None,
+            api_key=options.key_of(api_key_env, None, os.environ),
             inputs=tuple(inputs or ()),
             license=license_,
         )

