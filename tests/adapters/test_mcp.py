@@ -155,7 +155,7 @@ async def test_only_some_tools_may_be_lent_and_only_at_some_depth(url):
     [
         (MCPServer("no-such-program --token s3cret"), "MCP server no-such-program cannot be reached"),
         (MCPServer([sys.executable, "-c", "import sys; sys.exit('no shelf here')"]), "it said: no shelf here"),
-        (MCPServer([sys.executable, "-c", "input()"], timeout=0.05), "said nothing in 0.05 s"),
+        (MCPServer([sys.executable, "-c", "import sys; sys.stdin.read()"], timeout=0.05), "said nothing in 0.05 s"),
         (MCPServer("http://user:s3cret@127.0.0.1:9/mcp?key=s3cret"), "server http://127.0.0.1:9/mcp cannot be reached"),
         (MCPServer(COMMAND, only=["buy"]), "has no tool 'buy'; it has: price, items, search"),
     ],
