@@ -20,14 +20,17 @@ _SECOND = 1.02
 """Providers enforce a minute's rate by the second too; 2 % more, because requests arrive late by different amounts."""
 _COLD = 10.0
 _LATE, _LATEST = 0.1, 0.5
-"""After so many seconds of rest connections are made anew, and the first requests arrive later than they went.
+"""After so many seconds of rest connections are made anew, and a request over a new one arrives later than it went.
 
-Nobody tells how much: 0.1 s is assumed until the reply is there, then its time (at most 0.5 s).
+Nobody tells how much: 0.1 s is assumed until the reply is there, then its time (at most 0.5 s). New is every
+connection beyond as many as were in use at once since the rest.
 """
 _LATEST_WARM = 0.25
+_THERE = 0.5
 _SLOWER = 1.05
-"""A server counts a request when it arrives. The excess of a reply's time over the fastest one's, of late, is taken for
-the lateness of its arrival, to at most 0.25 s; the fastest is forgotten by 5 % with each reply.
+"""A server counts a request when it arrives. Of the excess of a reply's time over the fastest one's, of late, half is
+taken for the lateness of its arrival, to at most 0.25 s, and half for the way back; the fastest is forgotten by 5 % with
+each reply.
 """
 _FRIENDLY_BURST = 10
 """A low rate may still be used at once up to this: ten calls of a limit of ten a minute need no pacing."""
@@ -111,7 +114,8 @@ class Turnstile:
 
     Concurrency adapts as TCP's window does (Chiu and Jain, 1989): halved when the provider is overloaded,
     at most once for what was in flight together, and one more after each round that went well. Bursts adapt
-    too: a provider that says wait although its rate is kept counts over a shorter time than was thought.
+    too: a provider that says wait although its rate is kept counts over a shorter time than was thought, or
+    somebody else asks it too; which of them, a minute without a refusal will tell.
     The first in line is never passed by a smaller one, so large calls do not starve.
     """
 
@@ -132,8 +136,10 @@ class Turnstile:
         self._fineness = 0
         """How often they were halved."""
         self._tokens: Window | None = None
+        self._refused = -math.inf
         self._last = -math.inf
-        self._warm = -math.inf
+        self._opened = 0
+        """Connections that are there, as far as can be known: the most in flight at once since the last rest."""
         self._fastest = math.inf
         """Seconds of the fastest reply of late: what took longer may have arrived later."""
         self.configure(rates)
@@ -209,7 +215,7 @@ class Turnstile:
         if ticket is not None and self._bursts is not None and ticket.second and not ticket.cold:
             taken = now - ticket.started
             self._fastest = min(taken, self._fastest * _SLOWER)
-            late = min(taken - self._fastest, _LATEST_WARM)
+            late = min((taken - self._fastest) * _THERE, _LATEST_WARM)
             if ticket.started + late > ticket.second[0]:
                 self._bursts.move(ticket.second, ticket.started + late, now)
         if self.ceiling < self._most:
@@ -220,6 +226,7 @@ class Turnstile:
         if ticket.admitted is not None and ticket.admitted >= self._cut_at:
             self.ceiling = max(1.0, self.ceiling / 2)
             self._cut_at = now
+            self._refused = now
             if self._requests is not None and (self._fine is None or self._fine.limit > 1):
                 self._fineness += 1
                 self._fine = self._finer(self._requests.limit)
@@ -251,16 +258,25 @@ class Turnstile:
 
     def _note(self, ticket: Ticket, now: float) -> None:
         if now - self._last > _COLD:
-            self._warm = now + _LATE
-        ticket.cold = now < self._warm
+            self._opened = 0
+        ticket.cold = self.in_flight > self._opened
+        self._opened = max(self._opened, self.in_flight)
         if self._requests is not None:
             self._requests.take(now, 1)
+            self._forgive(now, self._requests.limit)
         if self._bursts is not None:
-            ticket.second = self._bursts.take(max(now, self._warm), 1)
+            ticket.second = self._bursts.take(now + _LATE if ticket.cold else now, 1)
         if self._fine is not None:
             self._fine.take(now, 1)
         if self._tokens is not None:
             ticket.entry = self._tokens.take(now, ticket.tokens)
+
+    def _forgive(self, now: float, per_minute: float) -> None:
+        """After a minute without a refusal, bursts of twice the size again: somebody else may have had a part in it."""
+        if self._fineness and now - self._refused > MINUTE:
+            self._refused = now
+            self._fineness -= 1
+            self._fine = self._finer(per_minute)
 
     def _finer(self, per_minute: float) -> Window | None:
         """The sustained rate in bursts that were halved as often as the provider has refused them."""

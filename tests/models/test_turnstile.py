@@ -185,11 +185,48 @@ def test_a_minutes_rate_is_spread_over_its_seconds():
     while stile.lineup.first():
         admitted = stile.admit(now)
         seen.extend([now] * len(admitted))
+        for ticket in admitted:
+            stile.finish(ticket, now)
         delay = stile.next(now)
         now += delay or 0.0
     assert seen.count(0.0) == 50
-    assert seen[-1] == pytest.approx(3 * 1.02 + 0.1)  # the first arrive late: their connections are made first
+    assert seen[-1] == pytest.approx(3 * 1.02)
     assert len(seen) == 200
+
+
+def test_connections_beyond_those_in_use_at_once_so_far_are_new_ones():
+    stile = Turnstile(Rates(concurrency=1_000, requests_per_minute=3_000))
+
+    def cold(count):
+        for _ in range(count):
+            stile.lineup.add(Ticket(Place("", 1), 1))
+        admitted = stile.admit(1.0)
+        for ticket in admitted:
+            stile.finish(ticket, 1.0)
+        return sum(ticket.cold for ticket in admitted)
+
+    assert [cold(1), cold(1), cold(30), cold(10)] == [1, 0, 29, 0]
+    stile.chill()
+    assert cold(5) == 5, "a new pool has no connection yet"
+
+
+def test_a_minute_without_a_refusal_brings_the_larger_bursts_back():
+    stile = Turnstile(Rates(concurrency=1_000, requests_per_minute=3_000))
+
+    def burst(now):
+        for node in range(50):
+            stile.lineup.add(Ticket(Place("", node), 1))
+        admitted = stile.admit(now)
+        while stile.lineup.first():
+            stile.lineup.drop(stile.lineup.first())
+        for ticket in admitted:
+            stile.finish(ticket, now)
+        return admitted
+
+    first = burst(0.0)
+    stile.overload(first[0], 0.1, None)
+    sizes = [len(burst(now)) for now in (2.0, 30.0, 60.0, 62.0, 64.0)]
+    assert sizes == [25, 25, 25, 50, 50]
 
 
 def test_requests_over_new_connections_are_counted_from_when_they_were_answered():
@@ -286,7 +323,7 @@ def test_a_low_rate_is_friendly_until_the_provider_says_no():
 
 def test_a_reply_that_took_longer_than_others_may_have_arrived_later():
     stile = Turnstile(Rates(concurrency=1_000, requests_per_minute=3_000))
-    stile._last = 0.0
+    stile._last, stile._opened = 0.0, 1_000
     for node in range(51):
         stile.lineup.add(Ticket(Place("", node), 1))
     burst = stile.admit(0.0)
@@ -298,21 +335,20 @@ def test_a_reply_that_took_longer_than_others_may_have_arrived_later():
     late, punctual = burst[0].second[0], burst[1].second[0]
     assert (round(late, 2), round(punctual, 2)) == (0.0, 0.0), "the first to be seen is the fastest so far"
     stile = Turnstile(Rates(concurrency=1_000, requests_per_minute=3_000))
-    stile._last, stile._fastest = 0.0, 0.1
+    stile._last, stile._opened, stile._fastest = 0.0, 1_000, 0.1
     stile.lineup.add(Ticket(Place("", 1), 1))
     (ticket,) = stile.admit(0.0)
     stile.prosper(ticket, 0.18)
-    assert ticket.second[0] == pytest.approx(0.18 - 0.105)
+    assert ticket.second[0] == pytest.approx((0.18 - 0.105) / 2)
     for _ in range(50):
         stile.lineup.add(Ticket(Place("", 1), 1))
     stile.admit(0.9)
-    assert stile.next(0.9) == pytest.approx(0.075 + 1.02 - 0.9)
+    assert stile.next(0.9) == pytest.approx(0.0375 + 1.02 - 0.9)
 
 
 def test_who_was_woken_late_is_counted_from_when_he_went():
     stile = Turnstile(Rates(concurrency=1_000, requests_per_minute=3_000))
-    stile._warm = -math.inf
-    stile._last = 0.0
+    stile._last, stile._opened = 0.0, 1_000
     for node in range(60):
         stile.lineup.add(Ticket(Place("", node), 1))
     first = stile.admit(0.0)
