@@ -29,8 +29,8 @@ _LATEST_WARM = 0.25
 _THERE = 0.5
 _SLOWER = 1.05
 """A server counts a request when it arrives. Of the excess of a reply's time over the fastest one's, of late, half is
-taken for the lateness of its arrival, to at most 0.25 s, and half for the way back; the fastest is forgotten by 5 % with
-each reply.
+taken for the lateness of its arrival, to at most 0.25 s, and half for the way back; the fastest is forgotten by 5 %
+with each reply.
 """
 _FRIENDLY_BURST = 10
 """A low rate may still be used at once up to this: ten calls of a limit of ten a minute need no pacing."""
