@@ -35,9 +35,9 @@ def scored(kind: Kind, said: str, gold: str) -> float:
 
 
 def final_of(said: str) -> str:
-    """What stands behind the last `Answer:`; all of it where there is none."""
+    """What stands behind the last `Answer:`; without one the first paragraph, since `guided` goes on with its source."""
     marks = list(_MARK.finditer(said))
-    return said[marks[-1].end() :].strip() if marks else said.strip()
+    return said[marks[-1].end() :].strip() if marks else said.strip().split("\n\n", 1)[0].strip()
 
 
 def f1(said: frozenset[str], gold: frozenset[str]) -> float:

@@ -38,6 +38,13 @@ def test_only_the_last_answer_counts():
     assert final_of("Answer: 3\nno, wait\nAnswer: 4") == "4"
 
 
+def test_an_answer_without_a_mark_ends_where_its_source_begins():
+    said = '\n5737192\n\nSource: line 4: "the number for dusty-kettle is: 5737192."\nNot certain.'
+    assert final_of(said) == "5737192"
+    assert scored("exact", said, "5737192") == 1.0
+    assert scored("exact", "Here it is:\n\n5737192", "5737192") == 0.0
+
+
 def test_intervals_resample_windows_and_not_questions():
     """Ten questions of one window that all fail together are one observation, not ten."""
     together = [[0.0] * 10, [1.0] * 10, [0.0] * 10, [1.0] * 10]
