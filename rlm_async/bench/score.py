@@ -35,7 +35,7 @@ def scored(kind: Kind, said: str, gold: str) -> float:
 
 
 def final_of(said: str) -> str:
-    """What stands behind the last `Answer:`; without one the first paragraph, since `guided` goes on with its source."""
+    """What stands behind the last `Answer:`; without one the first paragraph: `guided` goes on with its source."""
     marks = list(_MARK.finditer(said))
     return said[marks[-1].end() :].strip() if marks else said.strip().split("\n\n", 1)[0].strip()
 
