@@ -173,6 +173,16 @@ def test_ten_thousand_nodes_cost_no_more_rows_than_fit(opened, huge, record_prop
     print(f"\n10,000 nodes: {len(huge):,} characters of page, opened in {opened_in} ms")
 
 
+def test_a_key_that_comes_before_the_rows_are_drawn_goes_where_it_says(opened, huge):
+    tab = opened(huge)
+    tab.page.evaluate(
+        "() => { for (const key of ['e', 'End']) list.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true })); }"
+    )
+    tab.settled()
+    last = tab.page.locator('.row[aria-selected="true"]')
+    assert int(last.get_attribute("id", timeout=5_000).removeprefix("row-")) > 10_000
+
+
 def test_a_run_without_nodes_is_a_page_too(opened):
     tab = opened(render([]))
     assert tab.page.locator("#status").inner_text() == "not ended"

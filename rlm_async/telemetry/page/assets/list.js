@@ -17,7 +17,7 @@ function drawNow() {
   const bars = byId("bars");
   const grid = byId("grid").getBoundingClientRect();
   layColumns(bars, height);
-  space.style.height = `${tree.rows.length * ROW}px`;
+  spread();
   const top = list.scrollTop;
   const first = Math.max(0, Math.floor(top / ROW) - 4);
   const last = Math.min(tree.rows.length, Math.ceil((top + height) / ROW) + 4);
@@ -81,9 +81,14 @@ function fill(element, at) {
   cost.textContent = row.link ? "" : money(each.t, true);
 }
 
+function spread() {
+  space.style.height = `${tree.rows.length * ROW}px`;
+}
+
 function lay() {
   const id = tree.chosen === null ? null : tree.rows[tree.chosen].id;
   layRows();
+  spread();  // now, not when it is drawn: a key that comes before that scrolls
   const stays = id === null ? undefined : tree.row.get(visible(id));
   tree.chosen = stays === undefined ? (tree.rows.length ? 0 : null) : stays;
   draw();
