@@ -19,7 +19,7 @@ def anyio_backend():
 @pytest.fixture(scope="session")
 def data():
     """The folder of published data sets beside the repo."""
-    folder = Path(os.environ.get("RLM_ASYNC_SHARED", ROOT / "shared")) / "data"
+    folder = Path(os.environ.get("RLM_ASYNC_SHARED", ROOT.parent / "shared")) / "data"
     if not folder.is_dir():
         pytest.skip(f"no data sets at {folder} (set RLM_ASYNC_SHARED)")
     return folder
